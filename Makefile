@@ -1,0 +1,98 @@
+# Remit. `make` alone shows what can be done here.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PARTS := libs/common services/payments services/billing services/notifications sandbox embedded
+DEV_READY := $(VENV)/.ready-dev
+RUN_READY := $(VENV)/.ready-run
+export PORT_BASE ?= 8000
+# Compose cannot add: each published port by name.
+export PAYMENTS_PORT ?= $(shell expr $(PORT_BASE) + 1)
+export BILLING_PORT ?= $(shell expr $(PORT_BASE) + 2)
+export NOTIFICATIONS_PORT ?= $(shell expr $(PORT_BASE) + 5)
+export SANDBOX_PORT ?= $(shell expr $(PORT_BASE) + 9)
+
+##@ Use it
+.PHONY: run
+run: $(RUN_READY) ## Start everything in one process, with a demo business (DEMO=off: one empty business)
+	@exec $(BIN)/python -m embedded
+
+.PHONY: token
+token: ## Print an operator's token for whichever stack is running
+	@if docker compose ps -q payments-web 2>/dev/null | grep -q .; then \
+	  docker compose run --rm --no-deps -T operator remit tokens issue --caller operator --scope operator --ttl 12h; \
+	else $(BIN)/remit tokens issue --caller operator --scope operator --ttl 12h; fi
+
+.PHONY: up
+up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox
+	SANDBOX=on docker compose --profile sandbox up --build --wait
+
+.PHONY: down
+down: ## Stop the Compose stack; data stays
+	docker compose --profile sandbox down
+
+##@ Work on it
+.PHONY: test
+test: lint ## Run everything: lint, types, unit, integration on real RabbitMQ and PostgreSQL, faults, Compose
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(DEV_READY) ## Format check, ruff, mypy strict and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(DEV_READY) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+.PHONY: unit
+unit: $(DEV_READY) ## Only the fast tests: no broker, no containers
+	$(BIN)/pytest libs services sandbox tests/contracts -m 'not broker and not docker'
+
+.PHONY: bench
+bench: $(DEV_READY) ## Figures with their baselines from the same run
+	$(BIN)/python -m benchmarks
+
+.PHONY: faults
+faults: $(DEV_READY) ## Kill, stop and poison things under load, and check that nothing is lost
+	$(BIN)/python -m tests.faults
+
+.PHONY: lock
+lock: $(DEV_READY) ## Resolve requirements/*.in anew into *.lock
+	for name in run dev; do (cd requirements && ../$(BIN)/uv pip compile -q --universal --python-version 3.11 \
+	  --generate-hashes --no-header -o $$name.lock $$name.in); done
+
+.PHONY: clean
+clean: ## Remove .venv and caches; var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up: each says what it installs -------------------------------------------------------------------------
+
+$(BIN)/uv:
+	@echo "remit: making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit("Remit needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+define install
+	@echo "remit: installing $$(grep -c '==' requirements/$(1).lock) packages from requirements/$(1).lock, and Remit itself, into $(VENV)"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/$(1).lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(PARTS:%=-e %)
+	@touch $@
+endef
+
+$(RUN_READY): requirements/run.lock $(PARTS:%=%/pyproject.toml) | $(BIN)/uv
+	$(call install,run)
+
+$(DEV_READY): requirements/dev.lock $(PARTS:%=%/pyproject.toml) | $(BIN)/uv
+	$(call install,dev)
+	@touch $(RUN_READY)
