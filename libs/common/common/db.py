@@ -1,0 +1,250 @@
+"""Database sessions for PostgreSQL and SQLite, and what the two differ in.
+
+SQLAlchemy's Session is the unit of work; nothing is wrapped around it. One web request and one worker batch
+are one transaction each, and the edge that opened the session commits it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    insert,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+WRITE_WAIT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 3
+# Below this COPY's extra round trips cost more than they save.
+COPY_FROM_ROWS = 8
+# Values in one IN list: below what either database takes as parameters.
+IN_CHUNK = 5_000
+
+# 64-bit keys that SQLite still treats as its rowid.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class _SqliteUtc(TypeDecorator[datetime]):
+    """SQLite keeps no time zones: write UTC, read UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+# A moment, aware, UTC, the same on both databases.
+Moment = DateTime(timezone=True).with_variant(_SqliteUtc(), "sqlite")
+
+
+class Model(DeclarativeBase):
+    """Tables of common: every service's database has them. A service declares its own base on its own metadata."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that fit `where`, on both databases."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
+class BusyError(Exception):
+    """The one writer of a SQLite file was busy for longer than a request may wait."""
+
+
+class Database:
+    """One service's database: an engine, and sessions that know whether they write."""
+
+    def __init__(self, url: str, *, pool_size: int = 12, application_name: str = "remit") -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size, application_name)
+        # SQLite has one writer. A fair lock in the process beats its polling; other processes still meet
+        # its own busy timeout.
+        self._writer = threading.Lock() if self.is_sqlite else None
+        # What to call after a commit that wrote an outbox or job row: name → wake-up. Loops sweep anyway.
+        self.wakers: dict[str, Callable[[], None]] = {}
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in a writing transaction: committed when the block ends, rolled back when it raises."""
+        with self._writing(), self._session(write=True) as session:
+            try:
+                yield session
+                session.commit()
+                self._wake(session)
+            except BaseException:
+                session.rollback()
+                raise
+
+    @contextmanager
+    def rehearse(self) -> Iterator[Session]:
+        """A session that may write, and is always rolled back."""
+        with self._writing(), self._session(write=True) as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads; never committed."""
+        with self._session(write=False) as session:
+            yield session
+
+    def _wake(self, session: Session) -> None:
+        for name in session.info.pop("wake", ()):
+            if name in self.wakers:
+                self.wakers[name]()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._writer is None:
+            yield
+            return
+        if not self._writer.acquire(timeout=WRITE_WAIT_SECONDS):
+            raise BusyError
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _session(self, *, write: bool) -> Session:
+        bind: Engine = self.engine.execution_options(remit_write=write) if self.is_sqlite else self.engine
+        return Session(bind, expire_on_commit=False, autoflush=False)
+
+    def ping(self) -> None:
+        """Raise unless the database answers."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _postgres_engine(url: str, pool_size: int, application_name: str) -> Engine:
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        pool_recycle=1800,
+        # Connections that idled while the database was restarted are dead; without this each process answers one more
+        # 503 for them, whenever its next request comes.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": application_name,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "options": "-c statement_timeout=30000 -c lock_timeout=5000"
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+        },
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": WRITE_WAIT_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        cursor = dbapi_connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a recorded payment survives a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={WRITE_WAIT_SECONDS * 1000}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a writer half-way fails at once when another wrote meanwhile.
+        write = connection.get_execution_options().get("remit_write", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def insert_or(session: Session, table: Any) -> Any:
+    """An INSERT that takes `on_conflict_do_nothing` and `on_conflict_do_update`, as the session's database has it."""
+    return postgres_insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite_insert(table)
+
+
+def bulk_insert(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert `rows`, all with the same keys, in the session's transaction; many of them by COPY on PostgreSQL."""
+    if not rows:
+        return
+    connection = session.connection()
+    if connection.dialect.name != "postgresql" or len(rows) < COPY_FROM_ROWS:
+        connection.execute(insert(table), list(rows))
+        return
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    adapt = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in columns]
+    keys = list(rows[0])
+    plain = [key for key, processor in zip(keys, adapt, strict=True) if processor is None]
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+            if len(plain) == len(keys):
+                for row in rows:
+                    copy.write_row([row[key] for key in keys])
+            else:
+                for row in rows:
+                    copy.write_row([row[k] if p is None else p(row[k]) for k, p in zip(keys, adapt, strict=True)])
+    finally:
+        cursor.close()
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database, not what was asked of it, is at fault: away, shutting down, out of connections or disk."""
+    if isinstance(error, PoolTimeoutError | BusyError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state[:2] in {"08", "53", "57"} and state != "57014"
+    if is_contended(error):
+        return False
+    return isinstance(error, OperationalError)
+
+
+def is_contended(error: BaseException) -> bool:
+    """Whether the same work would likely succeed when simply run again: deadlock, serialisation, lock timeout."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, BusyError)
+    state = getattr(error.orig, "sqlstate", None)
+    return state in {"40P01", "40001", "55P03", "57014"} or "database is locked" in str(error.orig)

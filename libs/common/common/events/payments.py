@@ -1,0 +1,79 @@
+"""What payments tells: money received, voided and given back, and receipts asked for again."""
+
+from datetime import date
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.events import Event
+
+Method = Literal["cash", "check", "bank_transfer", "card_terminal", "other", "card", "paypal"]
+Source = Literal["manual", "batch", "client", "pay_assist", "saved_card", "paypal", "virtual_terminal", "reconciled"]
+
+
+class Actor(BaseModel):
+    """Who did it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["staff", "client", "team", "system"]
+    id: str
+    name: str
+
+
+class _PaymentFacts(Event):
+    subject_field: ClassVar[str] = "payment_id"
+
+    payment_id: str
+    client_id: str
+    amount_minor: int = Field(gt=0, description="What this event moves, in minor units")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    method: Method
+    receipt_number: int = Field(ge=1)
+    receipt_revision: int = Field(ge=1)
+    recorded_by: Actor | None = None
+
+
+class PaymentRecorded(_PaymentFacts):
+    """Money was received from a client, once. Credits the client with `amount_minor`."""
+
+    producers = ("payments",)
+
+    source: Source
+    gateway: str | None = None
+    invoice_number: str | None = None
+    received_on: date = Field(description="The date in the business's time zone")
+
+
+class PaymentVoided(_PaymentFacts):
+    """A payment had been recorded by mistake. Debits the client with `amount_minor`, what was left of it."""
+
+    producers = ("payments",)
+
+    voided_on: date
+    reason: str
+
+
+class PaymentRefunded(_PaymentFacts):
+    """Money was given back. Debits the client with `amount_minor`, the amount of this refund."""
+
+    producers = ("payments",)
+
+    refund_id: str
+    refunded_on: date
+    refunded_total_minor: int = Field(gt=0)
+    reason: str
+
+
+class ReceiptRequested(Event):
+    """Someone asked for a receipt to be e-mailed. Without `to_client_address` the address was given to the
+    notifications service itself: addresses do not travel here."""
+
+    producers = ("payments",)
+    subject_field: ClassVar[str] = "payment_id"
+
+    payment_id: str
+    client_id: str
+    receipt_number: int
+    receipt_revision: int
+    request_id: str

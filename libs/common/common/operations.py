@@ -1,0 +1,119 @@
+"""What operators do with a service's events and jobs from the command line: list, show, preview, replay, discard."""
+
+import json
+from argparse import ArgumentParser, Namespace
+
+import orjson
+
+from common import inbox, jobs, outbox
+from common.inbox import InboxRow
+from common.runtime import Runtime
+
+
+def add_commands(parser: ArgumentParser) -> None:
+    """`remit <service> inbox …`, `outbox` and `jobs`."""
+    commands = parser.add_subparsers(dest="what", required=True)
+    listing = commands.add_parser("list", help="parked, dead and discarded events")
+    listing.add_argument("--state", choices=["parked", "dead", "discarded"], help="only these")
+    for name, explanation in (
+        ("show", "one event with its body and reason"),
+        ("preview", "what handling it now would emit; changes nothing"),
+        ("replay", "let it be tried again"),
+        ("discard", "give it up for good"),
+    ):
+        command = commands.add_parser(name, help=explanation)
+        command.add_argument("event_id", nargs="?" if name == "replay" else None)
+        if name == "discard":
+            command.add_argument("--reason", required=True, help="why; kept with the event")
+        if name == "replay":
+            command.add_argument("--all-dead", action="store_true", help="every dead event")
+
+
+def run_inbox(runtime: Runtime, arguments: Namespace) -> int:
+    """Answers the exit status; prints JSON lines."""
+    action = {
+        "list": _list, "show": _show, "preview": _preview, "replay": _replay, "discard": _discard,
+    }[arguments.what]  # fmt: skip
+    return action(runtime, arguments)
+
+
+def _list(runtime: Runtime, arguments: Namespace) -> int:
+    states = [arguments.state] if arguments.state else ["parked", "dead", "discarded"]
+    with runtime.database.read() as session:
+        for row in inbox.troubled(session, states):
+            print(json.dumps(_summary(row)))
+    return 0
+
+
+def _show(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.read() as session:
+        row = session.get(InboxRow, arguments.event_id)
+        if row is None:
+            return _missing(arguments.event_id)
+        print(json.dumps({**_summary(row), "body": row.body}, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _preview(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.read() as session:
+        if session.get(InboxRow, arguments.event_id) is None:
+            return _missing(arguments.event_id)
+    try:
+        emitted = runtime.consumer.preview(arguments.event_id)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the operator wants to know
+        print(json.dumps({"event_id": arguments.event_id, "would_fail": inbox.reason_of(error)}))
+        return 1
+    print(orjson.dumps({"event_id": arguments.event_id, "would_emit": emitted}, option=orjson.OPT_INDENT_2).decode())
+    return 0
+
+
+def _replay(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.write() as session:
+        if arguments.all_dead:
+            ids = [row.event_id for row in inbox.troubled(session, ["dead"], limit=10_000)]
+        else:
+            ids = [arguments.event_id or ""]
+        replayed = [event_id for event_id in ids if inbox.replay(session, event_id)]
+    if not replayed and not arguments.all_dead:
+        return _missing(arguments.event_id)
+    print(json.dumps({"replayed": replayed, "next": "the worker tries them within seconds; list again to see"}))
+    return 0
+
+
+def _discard(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.write() as session:
+        if not inbox.discard(session, arguments.event_id, arguments.reason):
+            return _missing(arguments.event_id)
+    print(json.dumps({"discarded": arguments.event_id}))
+    return 0
+
+
+def _missing(event_id: str | None) -> int:
+    print(json.dumps({"error": f"no parked, dead or discarded event {event_id}; `inbox list` shows them"}))
+    return 1
+
+
+def _summary(row: InboxRow) -> dict[str, object]:
+    return {
+        "event_id": row.event_id,
+        "type": row.type,
+        "business_id": row.business_id,
+        "state": row.state,
+        "attempts": row.attempts,
+        "received_at": row.received_at.isoformat(),
+        "next_at": row.next_at.isoformat() if row.next_at else None,
+        "reason": row.reason,
+    }
+
+
+def status(runtime: Runtime) -> dict[str, object]:
+    """What waits where in one service."""
+    with runtime.database.read() as session:
+        waiting, oldest = outbox.waiting(session)
+        return {
+            "service": runtime.service.name,
+            "outbox_waiting": waiting,
+            "outbox_oldest": oldest.isoformat() if oldest else None,
+            "inbox": inbox.count_by_state(session),
+            "jobs": jobs.count_open(session),
+        }

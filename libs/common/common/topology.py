@@ -1,0 +1,52 @@
+"""Who subscribes to what: the one list. Queues, bindings and handler checks all come from here."""
+
+from common.events import Event, snake
+from common.events.billing import (
+    BalanceBelowThreshold,
+    BusinessRegistered,
+    BusinessUpdated,
+    ClientRegistered,
+    ClientUpdated,
+)
+from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
+
+EXCHANGE = "remit.events"
+
+DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated)
+
+SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
+    "payments": DIRECTORY,
+    "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
+    "notifications": (
+        *DIRECTORY,
+        PaymentRecorded,
+        PaymentVoided,
+        PaymentRefunded,
+        ReceiptRequested,
+        BalanceBelowThreshold,
+    ),
+}
+
+
+def queue_of(service: str) -> str:
+    return f"remit.{service}"
+
+
+def routing_keys(service: str) -> list[str]:
+    """The routing keys that `service`'s queue is bound with."""
+    return [
+        f"{producer}.{snake(event_type.__name__)}.v{event_type.version}"
+        for event_type in SUBSCRIPTIONS.get(service, ())
+        for producer in event_type.producers
+    ]
+
+
+def subscribers_of(routing_key: str) -> list[str]:
+    """The services that take messages with `routing_key`."""
+    return _SUBSCRIBERS.get(routing_key, [])
+
+
+_SUBSCRIBERS: dict[str, list[str]] = {}
+for _service in SUBSCRIPTIONS:
+    for _key in routing_keys(_service):
+        _SUBSCRIBERS.setdefault(_key, []).append(_service)

@@ -1,0 +1,32 @@
+"""Lists are paged by cursor: the sort key of the last item, opaque to the caller."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from common.errors import Invalid
+
+
+def encode_cursor(key: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
+    """The sort key in `cursor`, checked against `types`; None when there is no cursor. Raises Invalid."""
+    if cursor is None:
+        return None
+    try:
+        key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(key, list) and [type(part) for part in key] == list(types):
+            return tuple(key)
+    except (binascii.Error, ValueError):
+        pass
+    raise Invalid("cursor_invalid", "This cursor does not belong to this list; start again without one.")
+
+
+def page(items: Sequence[Any], limit: int, next_key: Sequence[Any] | None) -> dict[str, Any]:
+    """The answer of a list: `items` (at most `limit`) and the cursor of the next page."""
+    return {"items": items[:limit], "next_cursor": encode_cursor(next_key) if next_key is not None else None}
