@@ -1,0 +1,126 @@
+"""The ledger's rules, pure: which transfers an event means, and what a transfer does to a client's balance.
+
+A client's account is the business's liability: crediting it raises the balance (the client has more left), debiting
+it lowers it. One row moves `amount_minor` between two accounts, so every entry sums to zero by construction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from common.events import Event
+from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided
+
+ADJUSTMENTS = "adjustments"
+
+
+def client_account(client_id: str) -> str:
+    return f"client:{client_id}"
+
+
+def clearing_account(method: str) -> str:
+    """Where money received by a method waits until it is banked."""
+    return f"clearing:{method}"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One transfer to be booked: debit one account, credit another."""
+
+    business_id: str
+    client_id: str
+    debit_account: str
+    credit_account: str
+    amount_minor: int
+    currency: str
+    kind: str
+    source: str
+    effective_on: date
+    line: int = 0
+    memo: str | None = None
+    recorded_by: dict[str, Any] | None = None
+    cause: Event | None = None
+
+    @property
+    def change_minor(self) -> int:
+        """What it does to the client's balance, signed."""
+        return self.amount_minor if self.credit_account == client_account(self.client_id) else -self.amount_minor
+
+
+def postings_of(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> Sequence[Posting]:
+    """The entry that a payment event means. Void and refund are reversing entries, dated when they were made."""
+    client = client_account(event.client_id)
+    clearing = clearing_account(event.method)
+    match event:
+        case PaymentRecorded():
+            debit, credit, kind = clearing, client, "payment"
+            source, effective_on, memo = f"payment:{event.payment_id}", event.received_on, None
+        case PaymentVoided():
+            debit, credit, kind = client, clearing, "payment_void"
+            source, effective_on, memo = f"payment-void:{event.payment_id}", event.voided_on, event.reason
+        case PaymentRefunded():
+            debit, credit, kind = client, clearing, "refund"
+            source, effective_on, memo = f"refund:{event.refund_id}", event.refunded_on, event.reason
+    return [
+        Posting(
+            business_id=event.business_id,
+            client_id=event.client_id,
+            debit_account=debit,
+            credit_account=credit,
+            amount_minor=event.amount_minor,
+            currency=event.currency,
+            kind=kind,
+            source=source,
+            effective_on=effective_on,
+            memo=memo,
+            recorded_by=event.recorded_by.model_dump() if event.recorded_by else None,
+            cause=event,
+        )
+    ]
+
+
+def adjustment(
+    business_id: str,
+    client_id: str,
+    adjustment_id: str,
+    kind: str,
+    amount_minor: int,
+    currency: str,
+    effective_on: date,
+    reason: str,
+    recorded_by: dict[str, Any],
+) -> Posting:
+    """A correction by staff: `credit` is in the client's favour, `debit` is not."""
+    client = client_account(client_id)
+    debit, credit = (ADJUSTMENTS, client) if kind == "credit" else (client, ADJUSTMENTS)
+    return Posting(
+        business_id=business_id,
+        client_id=client_id,
+        debit_account=debit,
+        credit_account=credit,
+        amount_minor=amount_minor,
+        currency=currency,
+        kind=f"adjustment_{kind}",
+        source=f"adjustment:{adjustment_id}",
+        effective_on=effective_on,
+        memo=reason,
+        recorded_by=recorded_by,
+    )
+
+
+def watched_threshold(client_minor: int | None, business_minor: int, prepayment_required: bool) -> int | None:
+    """The threshold whose crossing is announced, or None when none is watched: the client's own before the
+    business's; a business that neither asks for pre-payment nor set one watches none."""
+    if client_minor is not None:
+        return client_minor
+    return business_minor if prepayment_required or business_minor > 0 else None
+
+
+def crossing(before_minor: int, after_minor: int, threshold_minor: int | None) -> bool | None:
+    """What the balance did to the threshold: True = fell below it, False = rose to it, None = neither. Both sides are
+    judged by the threshold of today, so that changing it announces nothing by itself."""
+    if threshold_minor is None:
+        return None
+    was_below, is_below = before_minor < threshold_minor, after_minor < threshold_minor
+    return None if is_below == was_below else is_below
