@@ -1,0 +1,233 @@
+"""Payments: record one, history, one, void, refund."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Literal
+
+from flask import request
+from flask.wrappers import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.db import Database
+from common.directory import Directory
+from common.errors import NotFound
+from common.events.payments import Method, Source
+from common.money import to_decimal
+from common.web import csv as csv_out
+from common.web.app import B, caller, endpoint, runtime, session
+from common.web.fields import (
+    AmountMinor,
+    Body,
+    BusinessPath,
+    Currency,
+    Id,
+    Line,
+    OptionalLine,
+    OptionalText,
+    PageQuery,
+)
+from common.web.paging import decode_cursor, page
+from payments import reports
+from payments.domain.payment import NewPayment
+from payments.usecases import payments
+
+api = APIBlueprint("payments", __name__, abp_tags=[Tag(name="Payments")], abp_security=[{"bearer": []}])
+
+ManualMethod = Literal["cash", "check", "bank_transfer", "card_terminal", "other"]
+Status = Literal["recorded", "voided", "partially_refunded", "refunded", "disputed"]
+
+
+class PaymentPath(BusinessPath):
+    payment_id: Id
+
+
+class GatewayPath(BusinessPath):
+    gateway: Id
+    gateway_payment_id: str = Field(max_length=100)
+
+
+class PaymentBody(Body):
+    """A payment that was received."""
+
+    client_id: Id
+    amount_minor: AmountMinor
+    method: ManualMethod
+    currency: Currency | None = None
+    received_on: date | None = None
+    invoice_number: OptionalLine = Field(default=None, max_length=50)
+    reference: OptionalLine = None
+    memo: OptionalText = None
+
+    def to_new(self) -> NewPayment:
+        return NewPayment(
+            client=self.client_id,
+            amount_minor=self.amount_minor,
+            method=self.method,
+            currency=self.currency,
+            received_on=self.received_on,
+            invoice_number=self.invoice_number,
+            reference=self.reference,
+            memo=self.memo,
+        )
+
+
+class VoidBody(Body):
+    reason: Line
+
+
+class RefundBody(Body):
+    amount_minor: AmountMinor | None = None
+    reason: Line
+
+
+class ActorAnswer(BaseModel):
+    type: Literal["staff", "client", "team", "system"]
+    id: str
+    name: str
+
+
+class PaymentAnswer(BaseModel):
+    """A payment as it stands."""
+
+    model_config = ConfigDict(title="Payment")
+
+    id: str
+    business_id: str
+    client_id: str
+    client_name: str
+    amount_minor: int
+    refunded_minor: int
+    refund_pending_minor: int
+    disputed_minor: int
+    currency: str
+    method: Method
+    source: Source
+    status: Status
+    gateway: str | None
+    gateway_payment_id: str | None
+    fee_minor: int | None
+    invoice_number: str | None
+    reference: str | None
+    memo: str | None
+    received_on: date
+    recorded_at: str
+    recorded_by: ActorAnswer
+    receipt_number: int
+    receipt_revision: int
+    batch_id: str | None
+    void_reason: str | None
+
+
+class PaymentsQuery(PageQuery):
+    client_id: str | None = Field(default=None, max_length=64)
+    method: Method | None = None
+    source: Source | None = None
+    status: Status | None = None
+    invoice_number: str | None = Field(default=None, max_length=50)
+    batch_id: str | None = Field(default=None, max_length=64)
+    recorded_by: str | None = Field(default=None, max_length=200)
+    from_: date | None = Field(default=None, alias="from")
+    to: date | None = None
+    min_minor: int | None = None
+    max_minor: int | None = None
+    q: str | None = Field(default=None, max_length=200)
+
+
+def directory(business_id: str) -> Directory:
+    return Directory(runtime(), session(), business_id)
+
+
+@api.post(f"{B}/payments", responses={201: PaymentAnswer})
+@endpoint("payments:write")
+def record_payment(path: BusinessPath, body: PaymentBody) -> tuple[dict[str, Any], int]:
+    """Record a payment that was received"""
+    caller().require_staff("payment")
+    (row,) = payments.record(session(), directory(path.business_id), [body.to_new()], source="manual", caller=caller())
+    return reports.as_json(row, row["receipt_number"]), 201
+
+
+@api.get(f"{B}/payments")
+@endpoint("payments:read")
+def list_payments(path: BusinessPath, query: PaymentsQuery) -> dict[str, Any] | Response:
+    """Payment history, newest first; all of it as CSV with `Accept: text/csv`"""
+    directory(path.business_id).business()
+    own = caller().client_id
+    if own is not None and query.client_id not in (None, own):
+        raise NotFound("not_found", "There is no such client.")
+    filters = reports.PaymentFilters(
+        business_id=path.business_id,
+        client_id=own or query.client_id,
+        first=query.from_,
+        last=query.to,
+        **query.model_dump(exclude={"limit", "cursor", "client_id", "from_", "to"}),
+    )
+    if request.accept_mimetypes.best == "text/csv":
+        return csv_out.stream(reports.CSV_HEADER, _csv_rows(runtime().database, filters), "payments.csv")
+    after = decode_cursor(query.cursor, str, str)
+    rows = session().execute(reports.history(filters, after).limit(query.limit + 1)).all()
+    last = rows[query.limit - 1][0] if len(rows) > query.limit else None
+    return page(
+        [reports.as_json(payment, number) for payment, number in rows],
+        query.limit,
+        [last.received_on, last.payment_id] if last else None,
+    )
+
+
+@api.get(f"{B}/payments/<string:payment_id>", responses={200: PaymentAnswer})
+@endpoint("payments:read")
+def get_payment(path: PaymentPath) -> dict[str, Any]:
+    """One payment"""
+    return _visible(reports.find(session(), path.business_id, path.payment_id))
+
+
+@api.get(f"{B}/payments/by-gateway/<string:gateway>/<string:gateway_payment_id>", responses={200: PaymentAnswer})
+@endpoint("payments:read")
+def get_payment_by_gateway(path: GatewayPath) -> dict[str, Any]:
+    """The payment that a gateway knows by this id"""
+    return _visible(reports.find_by_gateway(session(), path.business_id, path.gateway, path.gateway_payment_id))
+
+
+@api.post(f"{B}/payments/<string:payment_id>/void", responses={200: PaymentAnswer})
+@endpoint("payments:write")
+def void_payment(path: PaymentPath, body: VoidBody) -> dict[str, Any]:
+    """Take back a manual payment that was recorded by mistake"""
+    caller().require_staff("payment")
+    payments.void(session(), directory(path.business_id).business(), path.payment_id, body.reason, caller())
+    return _visible(reports.find(session(), path.business_id, path.payment_id))
+
+
+@api.post(f"{B}/payments/<string:payment_id>/refunds")
+@endpoint("payments:refund")
+def refund_payment(path: PaymentPath, body: RefundBody) -> tuple[dict[str, Any], int]:
+    """Give money of a payment back; all that is left unless an amount is told"""
+    caller().require_staff("payment")
+    business = directory(path.business_id).business()
+    refunded, _ = payments.refund(session(), business, path.payment_id, body.amount_minor, body.reason, caller())
+    return {
+        "refund_id": refunded.refund_id,
+        "payment_id": refunded.payment_id,
+        "amount_minor": refunded.amount_minor,
+        "status": refunded.status,
+        "reason": refunded.reason,
+        "refunded_on": refunded.refunded_on,
+        "payment": _visible(reports.find(session(), path.business_id, path.payment_id)),
+    }, 201
+
+
+def _visible(found: Any) -> dict[str, Any]:
+    if found is None or caller().client_id not in (None, found[0].client_id):
+        raise NotFound("not_found", "There is no such payment.")
+    return reports.as_json(found[0], found[1])
+
+
+def _csv_rows(database: Database, filters: reports.PaymentFilters) -> Iterator[list[Any]]:
+    with database.read() as reading:
+        for payment, number in reading.execute(reports.history(filters, None).execution_options(yield_per=500)):
+            line = reports.as_json(payment, number)
+            line["amount"] = to_decimal(payment.amount_minor, payment.currency)
+            line["refunded"] = to_decimal(payment.refunded_minor, payment.currency)
+            line["recorded_by"] = payment.recorded_by_name
+            line["payment_id"] = payment.payment_id
+            yield [line[name] for name in reports.CSV_HEADER]
+            reading.expunge(payment)

@@ -1,0 +1,44 @@
+"""Revenue: what clients paid, in groups, for charts. ("Revenue" is the older word for payments.)"""
+
+from datetime import date
+from typing import Any, Literal
+
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import Field
+
+from common import clock
+from common.errors import FieldError, Invalid
+from common.web.app import B, caller, endpoint, session
+from common.web.fields import BusinessPath, Query
+from payments import reports
+from payments.api.payments import directory
+
+api = APIBlueprint("revenue", __name__, abp_tags=[Tag(name="Revenue")], abp_security=[{"bearer": []}])
+
+
+class RevenueQuery(Query):
+    from_: date | None = Field(default=None, alias="from")
+    to: date | None = None
+    by: Literal["day", "week", "month", "method", "source"] = "month"
+
+
+@api.get(f"{B}/revenue")
+@endpoint("payments:read")
+def get_revenue(path: BusinessPath, query: RevenueQuery) -> dict[str, Any]:
+    """Gross, refunded and net totals: this year by month unless told
+
+    Payments count on the day they were received, refunds on the day they were made; voided payments do not count.
+    """
+    caller().require_staff("business")
+    business = directory(path.business_id).business()
+    last = query.to or clock.today(business.time_zone)
+    first = query.from_ or last.replace(month=1, day=1)
+    if not first <= last <= reports.widest(first):
+        raise Invalid(
+            "range_invalid", "`from` must not be after `to`, and at most ten years before it.",
+            [FieldError("from", "not a range of at most ten years")],
+        )  # fmt: skip
+    found = reports.revenue(session(), path.business_id, first, last, query.by)
+    for row in found["rows"]:
+        row["starts_on"] = reports.starts_on(row["group"], query.by)
+    return {"from": first, "to": last, "by": query.by, "currency": business.currency, **found}

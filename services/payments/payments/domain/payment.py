@@ -1,0 +1,85 @@
+"""A payment's rules, pure: what may be recorded, what its status is, what may still be given back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from common.errors import FieldError
+
+EARLIEST_RECEIVED_ON = date(1990, 1, 1)
+# A desk west of the business may already write tomorrow's date.
+LATEST_DAYS_AHEAD = 1
+DUPLICATE_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A payment to record, as it was sent. `client` stood in the field `client_field`: `client_id` holds an id,
+    `client` (in a CSV) whatever names the client."""
+
+    client: str
+    amount_minor: int
+    method: str
+    client_field: str = "client_id"
+    currency: str | None = None
+    received_on: date | None = None
+    invoice_number: str | None = None
+    reference: str | None = None
+    memo: str | None = None
+
+
+class Amounts(Protocol):
+    """What the status is derived from."""
+
+    amount_minor: int
+    refunded_minor: int
+    refund_pending_minor: int
+    disputed_minor: int
+    voided_at: Any
+
+
+def check(new: NewPayment, currency: str, today: date) -> Iterator[FieldError]:
+    """What is wrong with `new` for a business with that currency, where it is `today`."""
+    if new.currency is not None and new.currency != currency:
+        yield FieldError(
+            "currency",
+            f"this business keeps its books in {currency}, not {new.currency}",
+            code="currency_mismatch",
+        )
+    if new.received_on is not None:
+        if new.received_on > today + timedelta(days=LATEST_DAYS_AHEAD):
+            yield FieldError(
+                "received_on",
+                f"{new.received_on} is in the future; a payment is recorded once it was received",
+            )
+        elif new.received_on < EARLIEST_RECEIVED_ON:
+            yield FieldError("received_on", f"{new.received_on} is too long ago")
+
+
+def status(payment: Amounts) -> str:
+    """recorded, voided, partially_refunded, refunded or disputed."""
+    if payment.voided_at is not None:
+        return "voided"
+    if payment.disputed_minor > 0:
+        return "disputed"
+    if payment.refunded_minor == payment.amount_minor:
+        return "refunded"
+    return "partially_refunded" if payment.refunded_minor > 0 else "recorded"
+
+
+def left_minor(payment: Amounts) -> int:
+    """What has not been given back, is not on its way back, and is not withdrawn."""
+    if payment.voided_at is not None:
+        return 0
+    return payment.amount_minor - payment.refunded_minor - payment.refund_pending_minor - payment.disputed_minor
+
+
+def resembles(new: NewPayment, client_id: str, received_on: date, other: Any) -> str | None:
+    """Why the recorded payment `other` looks like the same money as `new`; None when it does not."""
+    if new.reference and other.reference == new.reference:
+        return "same reference"
+    same = other.client_id == client_id and other.amount_minor == new.amount_minor
+    if same and abs((other.received_on - received_on).days) <= DUPLICATE_DAYS:
+        return f"same client and amount within {DUPLICATE_DAYS} days"
+    return None

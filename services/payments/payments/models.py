@@ -1,0 +1,127 @@
+"""Payments' tables. What makes a fact unique is a constraint here, not a check in code."""
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Index, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from common.db import NAMING, Moment
+
+
+class PaymentsModel(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Payment(PaymentsModel):
+    """Money received from a client. Amounts are minor units of `currency`; the status is derived, never stored."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        Index("ix_payments_received_on", "business_id", "received_on", "payment_id"),
+        Index("ix_payments_client", "business_id", "client_id", "received_on", "payment_id"),
+        Index("ix_payments_batch", "business_id", "batch_id"),
+        Index("ix_payments_reference", "business_id", "reference"),
+        Index(
+            "uq_payments_gateway",
+            "business_id",
+            "gateway",
+            "gateway_account",
+            "gateway_payment_id",
+            unique=True,
+        ),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint(
+            "refunded_minor >= 0 AND refund_pending_minor >= 0 AND disputed_minor >= 0"
+            " AND refunded_minor + refund_pending_minor + disputed_minor <= amount_minor",
+            name="not_more_given_back",
+        ),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64))
+    client_name: Mapped[str] = mapped_column(Text)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    refund_pending_minor: Mapped[int] = mapped_column(BigInteger)
+    disputed_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    method: Mapped[str] = mapped_column(String(20))
+    source: Mapped[str] = mapped_column(String(20))
+    gateway: Mapped[str | None] = mapped_column(String(20))
+    gateway_account: Mapped[str | None] = mapped_column(String(100))
+    gateway_payment_id: Mapped[str | None] = mapped_column(String(100))
+    fee_minor: Mapped[int | None] = mapped_column(BigInteger)
+    invoice_number: Mapped[str | None] = mapped_column(String(50))
+    reference: Mapped[str | None] = mapped_column(String(200))
+    memo: Mapped[str | None] = mapped_column(Text)
+    received_on: Mapped[date] = mapped_column(Date)
+    recorded_at: Mapped[datetime] = mapped_column(Moment)
+    recorded_by_type: Mapped[str] = mapped_column(String(10))
+    recorded_by_id: Mapped[str] = mapped_column(String(200))
+    recorded_by_name: Mapped[str] = mapped_column(String(200))
+    batch_id: Mapped[str | None] = mapped_column(String(64))
+    receipt_revision: Mapped[int]
+    voided_at: Mapped[datetime | None] = mapped_column(Moment)
+    void_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Receipt(PaymentsModel):
+    """One revision of a payment's receipt: the number stays, the revision rises. What had been given back by then
+    is kept with it, so that an older revision can still be shown."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (Index("uq_receipts_number", "business_id", "number", "revision", unique=True),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    is_void: Mapped[bool]
+    issued_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class ReceiptCounter(PaymentsModel):
+    """The last receipt number of a business. Taken late in a transaction: its lock is what keeps numbers gapless."""
+
+    __tablename__ = "receipt_counters"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_number: Mapped[int] = mapped_column(BigInteger)
+
+
+class Refund(PaymentsModel):
+    """Money given back of one payment. status: pending, succeeded or failed."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        ForeignKeyConstraint(["business_id", "payment_id"], ["payments.business_id", "payments.payment_id"]),
+        Index("ix_refunds_payment", "business_id", "payment_id"),
+        Index("ix_refunds_refunded_on", "business_id", "refunded_on"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    refund_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(String(64))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(Text)
+    refunded_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_by_name: Mapped[str] = mapped_column(String(200))
+
+
+class Batch(PaymentsModel):
+    """Payments recorded together."""
+
+    __tablename__ = "batches"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    batch_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    batch_reference: Mapped[str | None] = mapped_column(String(200))
+    payments: Mapped[int]
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_by_name: Mapped[str] = mapped_column(String(200))

@@ -1,0 +1,238 @@
+"""What payments can tell: history, receipts, revenue. Reads only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from payments.domain import payment as rules
+from payments.models import Payment, Receipt, Refund
+
+CSV_HEADER = (
+    "payment_id", "received_on", "client_id", "client_name", "amount", "refunded", "currency", "method", "source",
+    "status", "invoice_number", "reference", "memo", "receipt_number", "recorded_at", "recorded_by", "batch_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaymentFilters:
+    """Which payments of a business."""
+
+    business_id: str
+    client_id: str | None = None
+    method: str | None = None
+    source: str | None = None
+    status: str | None = None
+    invoice_number: str | None = None
+    batch_id: str | None = None
+    recorded_by: str | None = None
+    first: date | None = None
+    last: date | None = None
+    min_minor: int | None = None
+    max_minor: int | None = None
+    q: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [Payment.business_id == self.business_id]
+        for name in ("client_id", "method", "source", "invoice_number", "batch_id"):
+            if getattr(self, name) is not None:
+                found.append(getattr(Payment, name) == getattr(self, name))
+        if self.recorded_by is not None:
+            found.append(or_(Payment.recorded_by_id == self.recorded_by, Payment.recorded_by_name == self.recorded_by))
+        if self.first is not None:
+            found.append(Payment.received_on >= self.first)
+        if self.last is not None:
+            found.append(Payment.received_on <= self.last)
+        if self.min_minor is not None:
+            found.append(Payment.amount_minor >= self.min_minor)
+        if self.max_minor is not None:
+            found.append(Payment.amount_minor <= self.max_minor)
+        if self.status is not None:
+            found.append(_status_is(self.status))
+        if self.q:
+            found.append(_mentions(self.q))
+        return found
+
+
+def _status_is(status: str) -> ColumnElement[bool]:
+    """The twin of `rules.status`, for the database."""
+    alive = and_(Payment.voided_at.is_(None), Payment.disputed_minor == 0)
+    return {
+        "voided": Payment.voided_at.is_not(None),
+        "disputed": and_(Payment.voided_at.is_(None), Payment.disputed_minor > 0),
+        "refunded": and_(alive, Payment.refunded_minor == Payment.amount_minor),
+        "partially_refunded": and_(alive, Payment.refunded_minor > 0, Payment.refunded_minor < Payment.amount_minor),
+        "recorded": and_(alive, Payment.refunded_minor == 0),
+    }[status]
+
+
+def _mentions(q: str) -> ColumnElement[bool]:
+    columns = (Payment.client_name, Payment.reference, Payment.memo, Payment.invoice_number)
+    found: list[ColumnElement[bool]] = [column.icontains(q, autoescape=True) for column in columns]
+    if q.isascii() and q.isdigit() and len(q) <= 12:
+        found.append(Receipt.number == int(q))
+    return or_(*found)
+
+
+def _with_receipts() -> Select[Payment, int]:
+    return select(Payment, Receipt.number).join(
+        Receipt,
+        and_(
+            Receipt.business_id == Payment.business_id,
+            Receipt.payment_id == Payment.payment_id,
+            Receipt.revision == 1,
+        ),
+    )
+
+
+def history(filters: PaymentFilters, after: tuple[Any, ...] | None) -> Select[Payment, int]:
+    """(payment, receipt number), the newest received first."""
+    query = _with_receipts().where(*filters.conditions())
+    query = query.order_by(Payment.received_on.desc(), Payment.payment_id.desc())
+    if after is None:
+        return query
+    return query.where(tuple_(Payment.received_on, Payment.payment_id) < tuple_(date.fromisoformat(after[0]), after[1]))
+
+
+def find(session: Session, business_id: str, payment_id: str) -> Row[Payment, int] | None:
+    """(payment, receipt number), or None."""
+    return session.execute(
+        _with_receipts().where(Payment.business_id == business_id, Payment.payment_id == payment_id)
+    ).one_or_none()
+
+
+def find_by_gateway(
+    session: Session, business_id: str, gateway: str, gateway_payment_id: str
+) -> Row[Payment, int] | None:
+    """(payment, receipt number) of what a gateway calls `gateway_payment_id`, or None."""
+    return session.execute(
+        _with_receipts().where(
+            Payment.business_id == business_id,
+            Payment.gateway == gateway,
+            Payment.gateway_payment_id == gateway_payment_id,
+        )
+    ).first()
+
+
+def receipt(
+    session: Session, business_id: str, payment_id: str, revision: int | None
+) -> tuple[Payment, Receipt] | None:
+    """A payment with one revision of its receipt, the newest unless told; None when there is none."""
+    row = session.execute(
+        select(Payment, Receipt)
+        .join(
+            Receipt,
+            and_(Receipt.business_id == Payment.business_id, Receipt.payment_id == Payment.payment_id),
+        )
+        .where(
+            Payment.business_id == business_id,
+            Payment.payment_id == payment_id,
+            Receipt.revision == (Payment.receipt_revision if revision is None else revision),
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def as_json(payment: Payment | dict[str, Any], receipt_number: int) -> dict[str, Any]:
+    """A payment as the API shows it."""
+    facts = payment if isinstance(payment, dict) else vars(payment)
+    return {
+        "id": facts["payment_id"],
+        "business_id": facts["business_id"],
+        "client_id": facts["client_id"],
+        "client_name": facts["client_name"],
+        "amount_minor": facts["amount_minor"],
+        "refunded_minor": facts["refunded_minor"],
+        "refund_pending_minor": facts["refund_pending_minor"],
+        "disputed_minor": facts["disputed_minor"],
+        "currency": facts["currency"],
+        "method": facts["method"],
+        "source": facts["source"],
+        "status": "recorded" if isinstance(payment, dict) else rules.status(payment),
+        "gateway": facts["gateway"],
+        "gateway_payment_id": facts["gateway_payment_id"],
+        "fee_minor": facts["fee_minor"],
+        "invoice_number": facts["invoice_number"],
+        "reference": facts["reference"],
+        "memo": facts["memo"],
+        "received_on": facts["received_on"],
+        "recorded_at": facts["recorded_at"],
+        "recorded_by": {
+            "type": facts["recorded_by_type"],
+            "id": facts["recorded_by_id"],
+            "name": facts["recorded_by_name"],
+        },
+        "receipt_number": receipt_number,
+        "receipt_revision": facts["receipt_revision"],
+        "batch_id": facts["batch_id"],
+        "void_reason": facts["void_reason"],
+    }
+
+
+def revenue(session: Session, business_id: str, first: date, last: date, by: str) -> dict[str, Any]:
+    """Gross, refunded and net in minor units, in groups: payments by the day received, refunds by the day made."""
+    group = {"method": Payment.method, "source": Payment.source}.get(by)
+    received = select(group if group is not None else Payment.received_on, func.sum(Payment.amount_minor), func.count())
+    received = received.where(
+        Payment.business_id == business_id,
+        Payment.voided_at.is_(None),
+        Payment.received_on.between(first, last),
+    )
+    given_back = (
+        select(group if group is not None else Refund.refunded_on, func.sum(Refund.amount_minor))
+        .join(Payment, and_(Payment.business_id == Refund.business_id, Payment.payment_id == Refund.payment_id))
+        .where(
+            Refund.business_id == business_id,
+            Refund.status == "succeeded",
+            Refund.refunded_on.between(first, last),
+        )
+    )
+    groups: dict[str, dict[str, Any]] = {}
+    key: Any
+    for key, gross_minor, payments in session.execute(received.group_by(received.selected_columns[0])):
+        line = _line(groups, bucket(key, by))
+        line["gross_minor"] += int(gross_minor)
+        line["payments"] += payments
+    for key, refunded_minor in session.execute(given_back.group_by(given_back.selected_columns[0])):
+        _line(groups, bucket(key, by))["refunded_minor"] += int(refunded_minor)
+    rows = [groups[key] for key in sorted(groups)]
+    for row in rows:
+        row["net_minor"] = row["gross_minor"] - row["refunded_minor"]
+    return {"rows": rows, "totals": _totals(rows)}
+
+
+def bucket(key: date | str, by: str) -> str:
+    """The group that a day belongs to: the day itself, its ISO week (2026-W05) or its month (2026-02)."""
+    if not isinstance(key, date):
+        return str(key)
+    if by == "week":
+        year, week, _ = key.isocalendar()
+        return f"{year}-W{week:02}"
+    return key.isoformat() if by == "day" else f"{key:%Y-%m}"
+
+
+def starts_on(group: str, by: str) -> date | None:
+    """The first day of a group, for charts; None for groups that are no time."""
+    if by == "day":
+        return date.fromisoformat(group)
+    if by == "week":
+        return date.fromisocalendar(int(group[:4]), int(group[6:]), 1)
+    return date.fromisoformat(group + "-01") if by == "month" else None
+
+
+def widest(first: date) -> date:
+    """The last day that one revenue question may reach: ten years."""
+    return first + timedelta(days=3_660)
+
+
+def _line(groups: dict[str, dict[str, Any]], key: str) -> dict[str, Any]:
+    return groups.setdefault(key, {"group": key, "gross_minor": 0, "refunded_minor": 0, "payments": 0})
+
+
+def _totals(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    names = ("gross_minor", "refunded_minor", "net_minor", "payments")
+    rows = list(rows)
+    return {name: sum(row[name] for row in rows) for name in names}

@@ -1,0 +1,28 @@
+"""The payments service with one business and three clients that it has heard of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.events.billing import BusinessRegistered, ClientRegistered
+from common.testing import ServiceUnderTest
+
+B = "/v1/businesses/b1"
+
+
+@pytest.fixture
+def payments(tmp_path: Path) -> Iterator[ServiceUnderTest]:
+    subject = ServiceUnderTest("payments", tmp_path)
+    subject.take(
+        BusinessRegistered(business_id="b1", name="Studio", currency="USD", time_zone="Pacific/Auckland"),
+        BusinessRegistered(business_id="b2", name="Other", currency="EUR", time_zone="Europe/Berlin"),
+        ClientRegistered(
+            business_id="b1", client_id="ada", name="Ada Byron", email="ada@example.com", external_ref="C-1"
+        ),
+        ClientRegistered(business_id="b1", client_id="sam1", name="Sam Twin", email="sam@example.com"),
+        ClientRegistered(business_id="b1", client_id="sam2", name="Sam Twin", email="Sam@example.com"),
+        ClientRegistered(business_id="b2", client_id="eve", name="Eve", email="eve@example.com"),
+    )
+    yield subject
+    subject.close()

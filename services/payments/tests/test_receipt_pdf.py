@@ -1,0 +1,390 @@
+"""What a receipt's PDF says, checked by reading the file back as a client's PDF reader would."""
+
+import io
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject
+
+from payments.domain.receipt import ReceiptDocument
+from payments.pdf import fonts
+from payments.pdf.bidi import base_level
+from payments.pdf.cff import cff_cids
+from payments.pdf.embed import Code, UsedFont
+from payments.pdf.page import HEIGHT
+from payments.pdf.text import Style, cut_runs, shape_line, uncovered_characters, visual_order
+from payments.pdf.wrap import wrap
+from payments.receipt_pdf import render_receipt
+
+RECEIPT = ReceiptDocument(
+    business_name="Harbour Street Physiotherapy",
+    client_name="Zoë Łukasiewicz-Ñandú",
+    receipt_number=12,
+    revision=1,
+    payment_id="pay_01J9Z3K4M5N6P7Q8",
+    status="recorded",
+    method="bank_transfer",
+    amount_minor=4500,
+    refunded_minor=0,
+    net_minor=4500,
+    currency="USD",
+    amount_text="$45.00",
+    refunded_text="$0.00",
+    net_text="$45.00",
+    received_on=date(2025, 3, 3),
+    issued_at=datetime(2025, 3, 3, 23, 5, tzinfo=UTC),
+    time_zone="Asia/Tokyo",
+    reference="TRX 99-1812",
+    memo="Session of 27 February, thank you",
+    invoice_number="INV-2025-0031",
+    reply_to_email="hello@harbour.example",
+)
+
+LEFT_TO_RIGHT = {
+    "latin": "Łukasz Ñandú Ğül Nguyễn Thị Ự ẞ",
+    "cyrillic": "Ірина Щербакова Қазақ",
+    "greek": "Γιώργος Παπαδόπουλος",
+    "georgian": "თბილისი გიორგი",
+    "devanagari": "श्री कृष्ण ज्ञानेश्वर त्रिपाठी हिन्दी",
+    "tamil": "தமிழ் ஸ்ரீநிவாசன் கொடி",
+    "telugu": "శ్రీనివాస్ తెలుగు",
+    "bengali": "শ্রীমতী বাংলা",
+    "thai": "นายสมชาย น้ำใจดี",
+    "lao": "ສົມສັກ ລາວ",
+    "khmer": "ភាសាខ្មែរ",
+    "burmese": "မြန်မာ",
+    "ethiopic": "አማርኛ ተስፋዬ",
+    "chinese": "王小明的收据，谢谢。",
+    "traditional chinese": "陳曉東醫療費收據",
+    "japanese": "株式会社さくら テスト 田中太郎",
+    "korean": "김철수 고객님 감사합니다",
+    "mixed": "Anna 王小明 Ирина 김철수 ज्ञानेश्वर Γιώργος สมชาย",
+    "currency signs": "₹ € £ ¥ ₩ ₺ ₽ ₿ ₦ ₱ ₫ ₪ ฿",
+}
+RIGHT_TO_LEFT = {
+    "arabic": "محمد العربي پچگ",
+    "hebrew": "שָׁלוֹם דוד",
+    "arabic and latin": "محمد العربي (Mohamed) 123",
+    "latin and hebrew": "Dr. דוד לוי Cohen",
+}
+
+
+def _extract(pdf: bytes) -> str:
+    """The text of a one-page file, with zero-width characters left out."""
+    reader = PdfReader(io.BytesIO(pdf))
+    assert len(reader.pages) == 1
+    return reader.pages[0].extract_text().replace("\u2060", "")
+
+
+def _letters(text: str) -> list[str]:
+    """The characters of a text apart from blanks, in an order of their own."""
+    return sorted(char for char in unicodedata.normalize("NFC", text) if not char.isspace())
+
+
+def _fonts(pdf: bytes) -> list[DictionaryObject]:
+    resources: Any = PdfReader(io.BytesIO(pdf)).pages[0]["/Resources"]
+    return [font.get_object() for font in resources["/Font"].values()]
+
+
+def test_a_plain_receipt_says_everything_it_should() -> None:
+    text = _extract(render_receipt(RECEIPT))
+    for expected in (
+        "Harbour Street Physiotherapy",
+        "RECEIPT",
+        "Receipt no. 12",
+        "$45.00 USD",
+        "Received from Zoë Łukasiewicz-Ñandú",
+        "Date received 3 March 2025",
+        "Payment method Bank transfer",
+        "Reference TRX 99-1812",
+        "Invoice INV-2025-0031",
+        "Memo Session of 27 February, thank you",
+        "Issued 4 March 2025 at 08:05 (Asia/Tokyo)",
+        "pay_01J9Z3K4M5N6P7Q8",
+        "hello@harbour.example",
+    ):
+        assert expected in text
+    for unexpected in ("revision", "VOID", "REFUNDED", "Refunded", "Net amount"):
+        assert unexpected not in text
+
+
+def test_what_is_absent_leaves_no_label_behind() -> None:
+    bare = replace(RECEIPT, reference=None, memo="  ", invoice_number=None, reply_to_email=None)
+    text = _extract(render_receipt(bare))
+    for label in ("Reference", "Memo", "Invoice", "Questions"):
+        assert label not in text
+
+
+def test_a_later_revision_says_that_it_replaces_earlier_ones() -> None:
+    assert "revision 2 - replaces earlier revisions" in _extract(render_receipt(replace(RECEIPT, revision=2)))
+
+
+def test_a_void_receipt_says_so() -> None:
+    text = _extract(render_receipt(replace(RECEIPT, status="voided", net_minor=0, net_text="$0.00")))
+    assert "VOID" in text
+    assert "This payment of $45.00 was voided. This receipt is not proof of payment." in text
+    assert "Amount received" not in text
+
+
+def test_a_partial_refund_states_what_went_back_and_what_remains() -> None:
+    partial = replace(RECEIPT, status="partially_refunded", refunded_minor=1000, net_minor=3500)
+    text = _extract(render_receipt(replace(partial, refunded_text="$10.00", net_text="$35.00")))
+    assert "PARTIALLY REFUNDED" in text
+    assert "Refunded amount: $10.00. Net amount: $35.00." in text
+    assert "Refunded amount $10.00" in text
+    assert "Net amount $35.00" in text
+
+
+def test_a_full_refund_is_not_called_partial() -> None:
+    full = replace(RECEIPT, status="refunded", refunded_minor=4500, net_minor=0)
+    text = _extract(render_receipt(replace(full, refunded_text="$45.00", net_text="$0.00")))
+    assert "REFUNDED" in text
+    assert "PARTIALLY" not in text
+    assert "Refunded amount: $45.00. Net amount: $0.00." in text
+
+
+def test_a_status_or_method_not_known_here_is_still_put_in_words() -> None:
+    text = _extract(render_receipt(replace(RECEIPT, status="charged_back", method="direct_debit")))
+    assert "The status of this payment is: Charged back." in text
+    assert "Payment method Direct debit" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("cash", "Cash"), ("check", "Check"), ("card_terminal", "Card terminal"), ("other", "Other")],
+)
+def test_methods_are_put_in_words(method: str, words: str) -> None:
+    assert f"Payment method {words}" in _extract(render_receipt(replace(RECEIPT, method=method)))
+
+
+def test_metadata_names_the_document_its_author_and_language() -> None:
+    reader = PdfReader(io.BytesIO(render_receipt(replace(RECEIPT, business_name="東京さくら整体院"))))
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Receipt no. 12 - 東京さくら整体院"
+    assert reader.metadata.author == "東京さくら整体院"
+    assert reader.metadata.creation_date == RECEIPT.issued_at
+    root: Any = reader.trailer["/Root"]
+    assert root["/Lang"] == "en"
+    box = reader.pages[0].mediabox
+    assert (round(float(box.width)), round(float(box.height))) == (595, 842)
+
+
+@pytest.mark.parametrize("name", LEFT_TO_RIGHT.values(), ids=LEFT_TO_RIGHT)
+def test_names_of_every_script_are_drawn_and_can_be_read_back(name: str) -> None:
+    assert uncovered_characters(name) == set()
+    text = _extract(render_receipt(replace(RECEIPT, business_name=name, client_name=name, memo=name)))
+    row = next(line for line in text.splitlines() if line.startswith("Received from"))
+    assert row == f"Received from {name}"
+    assert " ".join(text.split()).count(name) == 3  # the longest wraps in the heading
+
+
+@pytest.mark.parametrize("name", RIGHT_TO_LEFT.values(), ids=RIGHT_TO_LEFT)
+def test_right_to_left_names_are_drawn_and_can_be_read_back(name: str) -> None:
+    assert uncovered_characters(name) == set()
+    text = _extract(render_receipt(replace(RECEIPT, client_name=name)))
+    row = next(line for line in text.splitlines() if "Received from" in line)
+    assert _letters(row.replace("Received from", "")) == _letters(name)  # readers differ in the order
+
+
+@pytest.mark.parametrize("name", [*LEFT_TO_RIGHT.values(), *RIGHT_TO_LEFT.values()])
+@pytest.mark.parametrize("bold", [False, True])
+def test_no_glyph_of_a_covered_script_is_the_missing_glyph(name: str, bold: bool) -> None:
+    style = Style(10, (0.0, 0.0, 0.0), bold=bold)
+    glyphs = shape_line(name, style).glyphs
+    assert glyphs
+    assert all(glyph.id != 0 for glyph in glyphs)
+
+
+def test_arabic_is_joined_and_runs_from_the_right() -> None:
+    style = Style(10, (0.0, 0.0, 0.0))
+    joined = [glyph.id for glyph in shape_line("محمد", style).glyphs]
+    apart = [shape_line(char, style).glyphs[0].id for char in "محمد"]
+    assert len(set(joined) & set(apart)) < len(set(apart))
+    texts = "".join(glyph.text for glyph in shape_line("محمد", style).glyphs)
+    assert texts == "محمد"[::-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "visual"),
+    [
+        ("אבג (Anna) 12", "12 (Anna) גבא"),
+        ("Anna אבג 12", "Anna 12 גבא"),
+        ("אבג $45.00", "$45.00 גבא"),
+        ("a (אב) b", "a (בא) b"),
+    ],
+)
+def test_mixed_directions_follow_the_unicode_order(text: str, visual: str) -> None:
+    base = base_level(text)
+    runs = visual_order(cut_runs(text, base, bold=False, region="zh"))
+    mirrored = {"(": ")", ")": "("}
+    shown = ["".join(mirrored.get(c, c) for c in reversed(run.text)) if run.level % 2 else run.text for run in runs]
+    assert "".join(shown) == visual
+
+
+def test_a_name_cannot_turn_the_text_after_it_around() -> None:
+    text = _extract(render_receipt(replace(RECEIPT, client_name="Anna \u202e00.54$ \u2066x")))
+    assert "Received from Anna 00.54$ x" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "font"),
+    [
+        ("田中太郎", {"currency": "JPY"}, "NotoSansJP"),
+        ("田中太郎", {"business_name": "さくら"}, "NotoSansJP"),
+        ("田中太郎", {"time_zone": "Asia/Seoul"}, "NotoSansKR"),
+        ("王小明", {"time_zone": "Europe/London"}, "NotoSansSC"),
+    ],
+)
+def test_chinese_characters_take_the_shapes_of_the_language_around_them(
+    name: str, change: dict[str, Any], font: str
+) -> None:
+    embedded = _fonts(render_receipt(replace(replace(RECEIPT, client_name=name), **change)))
+    assert any(font in str(entry["/BaseFont"]) for entry in embedded)
+
+
+def test_every_font_is_embedded_as_a_subset() -> None:
+    pdf = render_receipt(replace(RECEIPT, client_name="Anna 王小明 தமிழ் محمد"))
+    embedded = _fonts(pdf)
+    assert len(embedded) >= 4
+    for font in embedded:
+        descendants: Any = font["/DescendantFonts"]
+        descriptor = descendants[0].get_object()["/FontDescriptor"]
+        assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
+        assert str(font["/BaseFont"])[7] == "+"
+    assert len(pdf) < 60_000
+
+
+def test_the_box_for_a_missing_glyph_survives_subsetting() -> None:
+    for name in (fonts.BASE, fonts.BOLD):
+        face = fonts.open_face(name)
+        assert face is not None
+        used = UsedFont(face, 1)
+        used.add(Code(0, "ગ", 1.0))
+        program, _ = used.subset()
+        box = hb.Font(hb.Face(program)).get_glyph_extents(0)
+        assert box.width > 0
+        assert box.height != 0
+
+
+def _cff_codes(font: str, text: str) -> tuple[dict[int, int], list[int]]:
+    """The codes a CFF font's glyphs are written with, and the whole font's own glyph numbers."""
+    face = fonts.open_face(font)
+    assert face is not None
+    used = UsedFont(face, 1)
+    for char in text:
+        used.add(Code(face.font.get_nominal_glyph(ord(char)), char, 1.0))
+    return used.subset()[1], cff_cids(face.face.reference_table("CFF ").data)
+
+
+@pytest.mark.parametrize("font", ["NotoSansJP-Regular", "NotoSansKR-Regular", "NotoSansSC-Regular"])
+def test_glyphs_of_fonts_with_glyph_numbers_keep_theirs_in_the_subset(font: str) -> None:
+    codes, numbers = _cff_codes(font, "王小明一的")
+    assert codes == {glyph: numbers[glyph] for glyph in codes}
+    assert numbers != list(range(len(numbers)))  # or this test would prove nothing
+
+
+def test_glyphs_of_fonts_with_glyph_names_go_by_their_place_in_the_subset() -> None:
+    codes, _ = _cff_codes("NotoSansSymbols2-Regular", "✓★☎")
+    assert sorted(codes.values()) == [1, 2, 3]
+
+
+def test_characters_no_font_has_do_no_harm() -> None:
+    name = "Anna \U0001f9d1\u200d\U0001f680 \U0001faf6\U0001f3fd 😀❤️ \U00013080"
+    assert "\U00013080" in uncovered_characters(name)
+    assert "Received from Anna" in _extract(render_receipt(replace(RECEIPT, client_name=name)))
+
+
+@pytest.mark.parametrize("hostile", ["\ud800", "\x00\x1b[0m", "\u0301", "\u200d", "\ufffe", "()\\<>", "a\u0301" * 900])
+def test_strange_characters_in_every_field_do_no_harm(hostile: str) -> None:
+    strange = replace(
+        RECEIPT, business_name=hostile, client_name=hostile, memo=hostile, reference=hostile, currency=hostile
+    )
+    assert "Receipt no. 12" in _extract(render_receipt(replace(strange, amount_text=hostile, method=hostile)))
+
+
+def _extremes(filler: str) -> ReceiptDocument:
+    text = filler * (3000 // len(filler))
+    texts = dict.fromkeys(
+        (
+            "business_name",
+            "client_name",
+            "payment_id",
+            "reference",
+            "memo",
+            "invoice_number",
+            "reply_to_email",
+        ),
+        text,
+    )
+    amounts = dict.fromkeys(("amount_text", "refunded_text", "net_text"), text)
+    changed: dict[str, Any] = {**texts, **amounts, "status": "voided", "method": text, "currency": text}
+    return replace(RECEIPT, revision=10**40, receipt_number=10**40, refunded_minor=1, **changed)
+
+
+@pytest.mark.parametrize("filler", ["W", "word ", "王", "สมชาย", "محمد ", "ज्ञानेश्वर", "$9,"])
+def test_endless_text_stays_on_the_page(filler: str) -> None:
+    page = PdfReader(io.BytesIO(render_receipt(_extremes(filler)))).pages
+    assert len(page) == 1
+    bottoms: list[float] = []
+
+    def visit(text: str, _cm: Any, tm: list[float], _font: Any, _size: float) -> None:
+        if text.strip():
+            bottoms.append(tm[5])
+
+    page[0].extract_text(visitor_text=visit)
+    assert min(bottoms) > 30
+    assert max(bottoms) < HEIGHT - 40
+
+
+@pytest.mark.parametrize("filler", ["W", "word ", "王", "สมชาย", "محمد ", "ज्ञानेश्वर"])
+@pytest.mark.parametrize("width", [60.0, 200.0])
+def test_no_line_is_wider_than_its_room(filler: str, width: float) -> None:
+    style = Style(10, (0.0, 0.0, 0.0))
+    paragraph = wrap(filler * 100, style, width, 4)
+    assert len(paragraph.lines) == 4
+    assert paragraph.width <= width + 0.01
+
+
+def test_cut_text_ends_in_an_ellipsis_and_short_text_does_not() -> None:
+    assert "…" in _extract(render_receipt(replace(RECEIPT, memo="word " * 600)))
+    assert "…" not in _extract(render_receipt(RECEIPT))
+
+
+def test_a_time_zone_nobody_knows_falls_back_to_utc() -> None:
+    for name in ("Nowhere/Land", "../etc", "", "/"):
+        text = _extract(render_receipt(replace(RECEIPT, time_zone=name)))
+        assert "Issued 3 March 2025 at 23:05 (UTC)" in text
+
+
+def test_the_same_receipt_gives_the_same_bytes() -> None:
+    receipt = replace(RECEIPT, client_name="Anna 王小明 محمد")
+    assert render_receipt(receipt) == render_receipt(receipt)
+
+
+def test_threads_may_render_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [*LEFT_TO_RIGHT.values(), *RIGHT_TO_LEFT.values()]
+    receipts = [replace(RECEIPT, client_name=name) for name in names]
+    expected = [render_receipt(receipt) for receipt in receipts]
+    monkeypatch.setattr(fonts, "_faces", {})  # so that the threads also race to open the fonts
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(render_receipt, receipts * 3)) == expected * 3
+
+
+def test_a_plain_receipt_opens_no_east_asian_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: dict[str, Any] = {}
+    monkeypatch.setattr(fonts, "_faces", opened)
+    render_receipt(RECEIPT)
+    assert set(opened) == {fonts.BASE, fonts.BOLD}
+
+
+def test_a_script_whose_font_is_not_installed_still_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    without: dict[str, Any] = dict.fromkeys(set(fonts._LOADERS) - {fonts.BASE, fonts.BOLD})
+    monkeypatch.setattr(fonts, "_faces", without)
+    text = _extract(render_receipt(replace(RECEIPT, client_name="王小明")))
+    assert "王小明" in text  # drawn as boxes, but still there to copy
