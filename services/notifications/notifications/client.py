@@ -1,0 +1,95 @@
+"""The mail server: the one place that knows SMTP."""
+
+import smtplib
+import ssl
+import threading
+from email.headerregistry import Address
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from common.jobs import GiveUp, TryLater
+
+TIMEOUT_SECONDS = 10
+# What a server says of a message or an address, not of its own state.
+_REFUSED = range(500, 600)
+
+
+class MailServer:
+    """Hands mails to one SMTP server; each thread keeps a connection of its own while it works."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "smtps"
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or (465 if self._secure else 25)
+        self._user = unquote(parts.username or "")
+        self._password = unquote(parts.password or "")
+        self._local = threading.local()
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand the mail over. Raises GiveUp when the server refuses it for good, TryLater otherwise."""
+        for is_fresh in (False, True):
+            connection = self._connection(fresh=is_fresh)
+            try:
+                connection.send_message(message)
+                return
+            except smtplib.SMTPServerDisconnected as error:
+                self._drop()
+                # A kept connection may have been closed meanwhile; a new one is tried before the job counts it.
+                if is_fresh or not getattr(self._local, "was_kept", False):
+                    raise TryLater(f"the mail server broke off: {error}") from error
+            except smtplib.SMTPRecipientsRefused as error:
+                code, answer = next(iter(error.recipients.values()))
+                raise self._judged(code, answer) from error
+            except smtplib.SMTPResponseException as error:
+                raise self._judged(error.smtp_code, error.smtp_error) from error
+            except (OSError, smtplib.SMTPException) as error:
+                self._drop()
+                raise TryLater(f"the mail server does not answer: {type(error).__name__}") from error
+
+    def _judged(self, code: int, answer: bytes | str) -> Exception:
+        self._drop()
+        words = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+        reason = f"the mail server said {code} {words[:300]}"
+        return GiveUp(reason) if code in _REFUSED else TryLater(reason)
+
+    def _connection(self, *, fresh: bool) -> smtplib.SMTP:
+        kept: smtplib.SMTP | None = None if fresh else getattr(self._local, "connection", None)
+        self._local.was_kept = kept is not None
+        if kept is not None:
+            return kept
+        try:
+            connection = self._connect()
+        except smtplib.SMTPResponseException as error:
+            raise TryLater(f"the mail server said {error.smtp_code} at connecting") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise TryLater(f"the mail server cannot be reached: {type(error).__name__}") from error
+        self._local.connection = connection
+        return connection
+
+    def _connect(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self._secure:
+            connection: smtplib.SMTP = smtplib.SMTP_SSL(
+                self._host, self._port, timeout=TIMEOUT_SECONDS, context=context
+            )
+        else:
+            connection = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
+            connection.ehlo()
+            if connection.has_extn("starttls"):
+                connection.starttls(context=context)
+        if self._user:
+            connection.login(self._user, self._password)  # refuses to go unencrypted where the server offers no TLS
+        return connection
+
+    def _drop(self) -> None:
+        connection: smtplib.SMTP | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+
+def address(name: str, email: str) -> Address:
+    """A header address; line breaks in the name cannot start a header of their own."""
+    user, _, domain = email.rpartition("@")
+    return Address(display_name=" ".join(name.split()), username=user, domain=domain)

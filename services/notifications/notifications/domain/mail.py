@@ -1,0 +1,78 @@
+"""What a mail says, pure: subject, text and HTML from a few facts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from common.money import describe_balance, format_money
+
+METHOD_WORDS = {
+    "cash": "cash",
+    "check": "check",
+    "bank_transfer": "bank transfer",
+    "card_terminal": "card terminal",
+    "other": "other",
+    "card": "card",
+    "paypal": "PayPal",
+}
+KINDS = ("receipt", "low_balance")
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """A mail's content. `subject` is one line."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def subject_of(kind: str, facts: dict[str, Any], business_name: str) -> str:
+    """The subject line of a mail, without line breaks."""
+    if kind == "receipt":
+        subject = f"Receipt {facts['receipt_number']} from {business_name}"
+        subject += {"voided": ": payment voided", "refunded": ": refund"}.get(facts["event"], "")
+    else:
+        words = describe_balance(facts["balance_minor"], facts["currency"])
+        subject = f"Your balance with {business_name}: your account {words}"
+    return " ".join(subject.split())
+
+
+def compose(kind: str, facts: dict[str, Any], business_name: str, client_name: str) -> Words:
+    """Subject, text and HTML of a mail of `kind` (one of KINDS)."""
+    subject = subject_of(kind, facts, business_name)
+    values = {
+        "business_name": business_name,
+        "client_name": client_name,
+        "subject": subject,
+        "facts": facts,
+        **_amounts(facts),
+    }
+    return Words(
+        subject,
+        _TEMPLATES.get_template(f"{kind}.txt").render(values),
+        _TEMPLATES.get_template(f"{kind}.html").render(values),
+    )
+
+
+def _amounts(facts: dict[str, Any]) -> dict[str, str]:
+    currency = facts["currency"]
+    shown = {
+        name.removesuffix("_minor"): format_money(value, currency)
+        for name, value in facts.items()
+        if name.endswith("_minor") and value is not None
+    }
+    if "balance_minor" in facts:
+        shown["balance_words"] = describe_balance(facts["balance_minor"], currency)
+    shown["method_words"] = METHOD_WORDS.get(facts.get("method", ""), "")
+    return shown

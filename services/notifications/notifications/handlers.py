@@ -1,0 +1,111 @@
+"""What notifications does when it hears of payments and balances: it queues mails, and calls nobody."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from common import directory
+from common.events import Event
+from common.events.billing import BalanceBelowThreshold
+from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
+from common.inbox import Handlers
+from notifications.usecases import emails
+from notifications.usecases.emails import NewEmail
+
+
+def mail_receipts(events: Sequence[PaymentRecorded | PaymentVoided | PaymentRefunded], session: Session) -> None:
+    """Queue one receipt for each payment revision."""
+    _queue(events, session, [_receipt_facts(event) for event in events], "receipt", [
+        receipt_key(event.payment_id, event.receipt_revision) for event in events
+    ])  # fmt: skip
+
+
+def mail_receipts_again(events: Sequence[ReceiptRequested], session: Session) -> None:
+    """Queue a receipt that someone asked for."""
+    facts = [
+        {
+            "event": "requested",
+            "payment_id": event.payment_id,
+            "receipt_number": event.receipt_number,
+            "receipt_revision": event.receipt_revision,
+        }
+        for event in events
+    ]
+    abouts = [f"receipt-request:{event.request_id}" for event in events]
+    _queue(events, session, facts, "receipt", abouts, is_asked_for=True)
+
+
+def warn_of_low_balance(events: Sequence[BalanceBelowThreshold], session: Session) -> None:
+    """Queue one warning for each crossing."""
+    facts = [
+        {
+            "balance_minor": event.balance_minor,
+            "threshold_minor": event.threshold_minor,
+            "currency": event.currency,
+        }
+        for event in events
+    ]
+    _queue(events, session, facts, "low_balance", [f"low-balance:{event.event_id}" for event in events])
+
+
+def receipt_key(payment_id: str, revision: int) -> str:
+    return f"receipt:{payment_id}:{revision}"
+
+
+def _receipt_facts(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> dict[str, Any]:
+    match event:
+        case PaymentRecorded():
+            what, day = "recorded", event.received_on
+        case PaymentVoided():
+            what, day = "voided", event.voided_on
+        case PaymentRefunded():
+            what, day = "refunded", event.refunded_on
+    return {
+        "event": what,
+        "day": day.isoformat(),
+        "payment_id": event.payment_id,
+        "amount_minor": event.amount_minor,
+        "currency": event.currency,
+        "method": event.method,
+        "receipt_number": event.receipt_number,
+        "receipt_revision": event.receipt_revision,
+    }
+
+
+def _queue(
+    events: Sequence[Event],
+    session: Session,
+    facts: Sequence[dict[str, Any]],
+    kind: str,
+    abouts: Sequence[str],
+    is_asked_for: bool = False,
+) -> None:
+    clients = directory.clients_of(session, {(event.business_id, event.client_id) for event in events})  # type: ignore[attr-defined]
+    businesses = directory.businesses_of(session, {event.business_id for event in events})
+    new = []
+    for event, fact, about in zip(events, facts, abouts, strict=True):
+        client = clients[event.business_id, event.client_id]  # type: ignore[attr-defined]
+        new.append(
+            NewEmail(
+                business_id=event.business_id,
+                business_name=businesses[event.business_id].name,
+                kind=kind,
+                about=about,
+                client_id=client.client_id,
+                address=client.email,
+                facts=fact,
+                is_asked_for=is_asked_for,
+            )
+        )
+    emails.queue(session, new)
+
+
+HANDLERS: Handlers = {
+    **directory.HANDLERS,
+    PaymentRecorded: mail_receipts,
+    PaymentVoided: mail_receipts,
+    PaymentRefunded: mail_receipts,
+    ReceiptRequested: mail_receipts_again,
+    BalanceBelowThreshold: warn_of_low_balance,
+}
