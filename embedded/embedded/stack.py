@@ -1,0 +1,110 @@
+"""The services of one process: each with its own database file, web server, and loops."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from waitress import create_server
+
+import sandbox
+from common import auth, clock, migrate
+from common.bus.embedded import EmbeddedBus
+from common.runtime import Runtime
+from common.service import find, names
+from common.settings import SMTP_OFFSET, Settings
+from common.web.app import create_app
+from common.worker import Worker
+
+WEB_THREADS = 16
+STOP_SECONDS = 5
+
+
+@dataclass
+class _Running:
+    runtime: Runtime
+    worker: Worker
+    server: Any
+    thread: threading.Thread
+
+
+class Stack:
+    """Starts and stops everything. `environ` is the operator's environment."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.settings = Settings.read(environ)
+        self.var_dir = self.settings.var_dir.absolute()
+        self.keys_dir = self.var_dir / "keys"
+        self.with_sandbox = environ.get("SANDBOX", "on") != "off"
+        self._environ = dict(environ)
+        self._running: dict[str, _Running] = {}
+        self._sandbox: Any = None
+
+    def start(self) -> None:
+        """Make keys, bring the databases up to date, then serve. Raises OSError when a port is taken."""
+        auth.make_keys(self.keys_dir)
+        if self.with_sandbox:
+            clock.use(clock.Clock(self.settings.clock_file or self.var_dir / "clock"))
+            self._sandbox = sandbox.start(self.settings.bind, self.settings.port_base, self.var_dir / "sandbox")
+        runtimes = [self._open(name) for name in names()]
+        consumers = [runtime.consumer for runtime in runtimes]
+        for runtime in runtimes:
+            migrate.upgrade(runtime.service, runtime.database)
+            worker = Worker(runtime, EmbeddedBus(lambda: consumers))
+            port = self.settings.port_of(runtime.service.name)
+            server = create_server(
+                create_app(runtime), host=self.settings.bind, port=port, threads=WEB_THREADS, ident="remit",
+                max_request_body_size=32 * 1024 * 1024,
+            )  # fmt: skip
+            thread = threading.Thread(target=server.run, name=f"{runtime.service.name}-web", daemon=True)
+            self._running[runtime.service.name] = _Running(runtime, worker, server, thread)
+        for running in self._running.values():
+            running.worker.start()
+            running.thread.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, then close everything."""
+        for running in self._running.values():
+            running.server.task_dispatcher.shutdown(timeout=STOP_SECONDS)  # requests under way are finished
+            running.server.close()
+        for running in self._running.values():
+            running.worker.stop()
+            running.thread.join(STOP_SECONDS)
+            running.runtime.database.close()
+        if self._sandbox is not None:
+            self._sandbox.stop()
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What ended one of the loops, if something did."""
+        return next((r.worker.failed for r in self._running.values() if r.worker.failed is not None), None)
+
+    def runtime(self, name: str) -> Runtime:
+        return self._running[name].runtime
+
+    def endpoints(self) -> dict[str, str]:
+        """Service → address, for everything that is served."""
+        found = {name: self.settings.url_of(name) for name in self._running}
+        return {**found, "sandbox": self.settings.url_of("sandbox")} if self.with_sandbox else found
+
+    def operator_token(self, ttl_seconds: float) -> str:
+        signer = auth.Signer(self.keys_dir / "operator.key.json")
+        return signer.sign(
+            "operator", "operator", "*", ttl_seconds, {"type": "staff", "id": "operator", "name": "Operator"}
+        )
+
+    def _open(self, name: str) -> Runtime:
+        service = find(name)
+        settings = service.settings.read(
+            {
+                "SMTP_URL": f"smtp://127.0.0.1:{self.settings.port_base + SMTP_OFFSET}",
+                **self._environ,
+                "VAR_DIR": str(self.var_dir),
+                "AMQP_URL": "",
+                "DATABASE_URL": "",
+                "AUTH_JWKS_FILE": str(self.keys_dir / "jwks.json"),
+                "SERVICE_KEY_FILE": str(self.keys_dir / f"{name}.key.json"),
+                "SANDBOX": "on" if self.with_sandbox else "off",
+            }
+        )
+        return Runtime.open(service, settings)

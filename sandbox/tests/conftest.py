@@ -1,0 +1,32 @@
+"""A running sandbox with real sockets on free ports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# The tests share a module, and pytest's importlib mode does not put their folder on the path. Started from
+# the folder above, that mode also takes the folder "sandbox" around the package for the package itself.
+TESTS = Path(__file__).parent
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]
+if "sandbox" in sys.modules and getattr(sys.modules["sandbox"], "__file__", None) is None:
+    del sys.modules["sandbox"]
+
+from sandbox_driver import Box, free_port_base  # noqa: E402
+
+import sandbox  # noqa: E402
+
+
+@pytest.fixture
+def port_base() -> int:
+    return free_port_base()
+
+
+@pytest.fixture
+def box(tmp_path: Path, port_base: int) -> Iterator[Box]:
+    running = sandbox.start("127.0.0.1", port_base, tmp_path / "data")
+    yield Box(running)
+    running.stop()
