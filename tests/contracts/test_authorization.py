@@ -1,0 +1,92 @@
+"""Every endpoint of every service, found through its OpenAPI document, refuses whom it must."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from common import service as services
+from common.testing import ServiceUnderTest
+
+OPEN = {"/healthz", "/readyz", "/metrics"}
+
+
+@pytest.fixture(scope="module", params=services.names())
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceUnderTest]:
+    found = ServiceUnderTest(request.param, tmp_path_factory.mktemp(request.param))
+    yield found
+    found.close()
+
+
+def document(subject: ServiceUnderTest) -> dict[str, Any]:
+    return dict(subject.app.test_client().get("/openapi/openapi.json").json)
+
+
+def endpoints(subject: ServiceUnderTest) -> list[tuple[str, str]]:
+    """(method, path) of everything documented, with ids filled in."""
+    return [
+        (method.upper(), re.sub(r"\{(\w+)\}", lambda match: {"business_id": "b1"}.get(match[1], "some-id"), path))
+        for path, operations in document(subject)["paths"].items()
+        for method in operations
+    ]
+
+
+def status(subject: ServiceUnderTest, method: str, path: str, header: str | None) -> int:
+    headers = {} if header is None else {"Authorization": header}
+    return int(subject.app.test_client().open(path, method=method, headers=headers, json={}).status_code)
+
+
+def test_every_route_is_documented_and_has_rules(subject: ServiceUnderTest) -> None:
+    documented = {re.sub(r"\{\w+\}", "{}", path) for path in document(subject)["paths"]}
+    for rule in subject.app.url_map.iter_rules():
+        if rule.rule in OPEN or rule.rule.startswith("/openapi"):
+            continue
+        assert re.sub(r"<[^>]+>", "{}", rule.rule) in documented, f"{rule.rule} is not documented"
+        assert hasattr(subject.app.view_functions[rule.endpoint], "rules"), f"{rule.rule} asks for no scope"
+    assert len(documented) >= 3
+
+
+def test_without_a_good_token_nothing_answers(subject: ServiceUnderTest) -> None:
+    claims = {"sub": "x", "aud": "remit", "exp": 9e9, "jti": "1", "scope": "operator", "business": "*"}
+    good = subject.token()
+    headers = [
+        None,
+        "Bearer",
+        "Basic b3A6b3A=",
+        f"Bearer {subject.token(ttl=-120)}",
+        f"Bearer {jwt.encode(claims, None, algorithm='none')}",
+        f"Bearer {good[:-8]}AAAAAAAA",
+    ]
+    for method, path in endpoints(subject):
+        for header in headers:
+            assert status(subject, method, path, header) == 401, (method, path, header)
+
+
+def test_without_the_scope_nothing_answers(subject: ServiceUnderTest) -> None:
+    for method, path in endpoints(subject):
+        assert status(subject, method, path, f"Bearer {subject.token(scope='')}") == 403, (method, path)
+        if method != "GET":
+            readers = "payments:read billing:read notifications:read events:read"
+            expected = {403} if not path.endswith(("/lookup", "/preview")) else {404, 422}
+            assert status(subject, method, path, f"Bearer {subject.token(scope=readers)}") in expected, (method, path)
+
+
+def test_another_business_is_not_there(subject: ServiceUnderTest) -> None:
+    for method, path in endpoints(subject):
+        if "/b1" in path:
+            header = f"Bearer {subject.token(business='b2')}"
+            assert status(subject, method, path, header) == 404, (method, path)
+
+
+def test_health_and_documents_are_open_and_metrics_are_local(subject: ServiceUnderTest) -> None:
+    client = subject.app.test_client()
+    assert client.get("/healthz").json["status"] == "ok"
+    assert client.get("/readyz").json["checks"]["database"] == "ok"
+    assert client.get("/openapi/swagger").status_code == 200
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 401
+    assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 401
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/nothing").content_type == "application/problem+json"

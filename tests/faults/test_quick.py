@@ -1,0 +1,33 @@
+"""The experiments that matter most, cut short; all of them at full length: `make faults`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import away, kill, poison
+from tests.faults.experiment import Experiment, Stage, conduct
+from tests.harness.servers import Servers
+from tests.harness.system import System
+
+SEED = 20261122
+QUICK = [
+    experiment
+    for experiment in (*poison.EXPERIMENTS, *away.EXPERIMENTS, *kill.EXPERIMENTS)
+    if experiment.name in ("poison", "broker-stopped", "database-stopped", "kill")
+]
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture(scope="module")
+def stage(servers: Servers) -> Iterator[Stage]:
+    with System(servers, workers={"billing": 2}) as system:
+        yield Stage(system, servers)
+
+
+@pytest.mark.parametrize("experiment", QUICK, ids=lambda experiment: experiment.name)
+def test_nothing_is_lost(experiment: Experiment, stage: Stage):
+    if experiment in away.EXPERIMENTS and stage.servers.kind == "environment":
+        pytest.skip("these servers are not ours to stop")
+
+    assert conduct(experiment, stage, SEED, quick=True) == []

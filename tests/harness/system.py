@@ -1,0 +1,302 @@
+"""Remit as it runs in production, for tests: each service's web and worker a process of its own, with a real broker
+and a database per service. Any process can be killed and started again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import psycopg
+import requests
+
+from common import auth, topology
+from common.bus import rabbit
+from common.settings import PORT_OFFSETS, SMTP_OFFSET
+from common.testing import free_port_base
+from tests.harness.servers import Servers
+
+SERVICES = ("payments", "billing", "notifications")
+START_SECONDS = 120
+REMIT = [sys.executable, "-m", "common.runner"]
+
+
+class System:
+    """The running services. Use as a context manager."""
+
+    def __init__(
+        self, servers: Servers, *, workers: dict[str, int] | None = None, environ: dict[str, str] | None = None
+    ):
+        self.servers = servers
+        self.folder = Path(tempfile.mkdtemp(prefix="remit-system-"))
+        self.port_base = free_port_base()
+        self.id = uuid4().hex[:8]
+        self._workers = workers or {}
+        self._extra = environ or {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        auth.make_keys(self.folder / "keys")
+
+    # --- life ---
+
+    def __enter__(self) -> Self:
+        try:
+            self._reset_broker()
+            self._in_parallel([[*REMIT, name, "migrate"] for name in self._create_databases()])
+            for name in self.names:
+                self.start(name)
+            for name in self.names:
+                self.wait_ready(name)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            process.kill()
+            process.wait()
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self.servers.database.url, autocommit=True) as admin:
+            for service in SERVICES:
+                admin.execute(f'DROP DATABASE IF EXISTS "{self._database(service)}" WITH (FORCE)')
+
+    @property
+    def names(self) -> list[str]:
+        """Every process: payments-web, payments-worker, billing-worker-2 …, sandbox."""
+        found = ["sandbox"]
+        for service in SERVICES:
+            found += [f"{service}-web", f"{service}-worker"]
+            found += [f"{service}-worker-{n}" for n in range(2, self._workers.get(service, 1) + 1)]
+        return found
+
+    def start(self, name: str) -> None:
+        """Start a process, or start it again."""
+        service, _, role = name.partition("-")
+        command = [sys.executable, "-m", "sandbox"] if service == "sandbox" else [*REMIT, service, role.split("-")[0]]
+        log = (self.folder / f"{name}.log").open("ab")
+        self._processes[name] = subprocess.Popen(
+            command, env=self.environ(service), cwd=self.folder, stdout=log, stderr=log
+        )
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal and wait until the process is gone. A web's gunicorn workers die with their parent."""
+        import psutil
+
+        process = self._processes[name]
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(number)
+        if number == signal.SIGKILL:
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        process.wait(30)
+
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
+    def is_alive(self, name: str) -> bool:
+        return self._processes[name].poll() is None
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a web answers, or a worker has been up for a moment."""
+        service, _, role = name.partition("-")
+        if role.startswith("worker"):
+            return
+        url = f"{self.url(service)}/healthz"
+        self.eventually(lambda: requests.get(url, timeout=2).ok, f"{name} to answer", START_SECONDS)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def command(self, service: str, *arguments: str, check: bool = True) -> str:
+        """Run `remit <service> …` as an operator would; answers what it printed."""
+        done = subprocess.run(
+            [*REMIT, service, *arguments], env=self.environ(service), cwd=self.folder, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            raise RuntimeError(f"remit {service} {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    # --- what it runs with ---
+
+    def environ(self, service: str) -> dict[str, str]:
+        found = {
+            **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "AMQP_URL")},
+            "PORT_BASE": str(self.port_base),
+            "AMQP_URL": self.servers.broker.url,
+            "AUTH_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
+            "KEYS_DIR": str(self.folder / "keys"),
+            "SMTP_URL": f"smtp://127.0.0.1:{self.port_base + SMTP_OFFSET}",
+            "SANDBOX": "on",
+            "CLOCK_FILE": str(self.folder / "clock"),
+            "SANDBOX_DIR": str(self.folder / "sandbox"),
+            "VAR_DIR": str(self.folder),
+            "TMPDIR": str(self.folder),
+            **self._extra,
+        }
+        if service in SERVICES:
+            found["DATABASE_URL"] = self.database_url(service)
+            found["SERVICE_KEY_FILE"] = str(self.folder / "keys" / f"{service}.key.json")
+        return found
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.port_base + PORT_OFFSETS[service]}"
+
+    def database_url(self, service: str) -> str:
+        return self.servers.database.url.rsplit("/", 1)[0] + "/" + self._database(service)
+
+    def sql(self, service: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a read-only query on a service's own database."""
+        with psycopg.connect(self.database_url(service)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def token(self, scope: str = "operator", business: str = "*", actor: dict[str, str] | None = None) -> str:
+        signer = auth.Signer(self.folder / "keys" / "operator.key.json")
+        return signer.sign("tests", scope, business, 7200, actor or {"type": "staff", "id": "s1", "name": "Test Staff"})
+
+    # --- using it ---
+
+    def api(self, token: str | None = None) -> "Api":
+        return Api(self, token or self.token())
+
+    def mails(self) -> dict[str, int]:
+        """{"deliveries", "distinct_message_ids"} of the sandbox's inbox."""
+        return dict(requests.get(f"{self.url('sandbox')}/mail/summary", timeout=10).json())
+
+    def queue_depths(self) -> dict[str, int]:
+        return rabbit.depths(self.servers.broker.url)
+
+    @staticmethod
+    def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+        """Wait until `check` answers something true; its exceptions count as not yet."""
+        deadline = time.monotonic() + seconds
+        last: object = None
+        while time.monotonic() < deadline:
+            try:
+                last = check()
+                if last:
+                    return last
+            except Exception as error:
+                last = error
+            time.sleep(0.05)
+        raise AssertionError(f"waited {seconds} s for {what}; last: {last!r}")
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way: outboxes, queues and jobs are empty, nothing is parked."""
+        if any(self.queue_depths().values()):
+            return False
+        for service in SERVICES:
+            waiting = self.sql(
+                service,
+                "SELECT (SELECT count(*) FROM outbox WHERE position IS NULL)"
+                " + (SELECT count(*) FROM inbox WHERE state = 'parked')"
+                " + (SELECT count(*) FROM jobs WHERE state IN ('due', 'claimed'))",
+            )
+            if waiting[0][0]:
+                return False
+        return True
+
+    # --- inside ---
+
+    def _database(self, service: str) -> str:
+        return f"remit_{self.id}_{service}"
+
+    def _create_databases(self) -> Sequence[str]:
+        with psycopg.connect(self.servers.database.url, autocommit=True) as admin:
+            for service in SERVICES:
+                admin.execute(f'CREATE DATABASE "{self._database(service)}"')
+        return SERVICES
+
+    def _reset_broker(self) -> None:
+        with rabbit.connect(self.servers.broker.url) as connection:
+            for service in topology.SUBSCRIPTIONS:
+                connection.default_channel.queue_delete(topology.queue_of(service))
+        rabbit.declare(self.servers.broker.url)
+
+    def _in_parallel(self, commands: Sequence[Sequence[str]]) -> None:
+        started = [
+            subprocess.Popen(command, env=self.environ(command[-2]), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for command in commands
+        ]
+        for process in started:
+            output, _ = process.communicate(timeout=60)
+            if process.returncode != 0:
+                raise RuntimeError(output.decode())
+
+
+class Api:
+    """The services' APIs with one token."""
+
+    def __init__(self, system: System, token: str) -> None:
+        self._system = system
+        self.http = requests.Session()
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
+        options.setdefault("timeout", 60)
+        key = options.pop("key", None)
+        if key is not None:
+            options.setdefault("headers", {})["Idempotency-Key"] = key
+        return self.http.request(method, self._system.url(service) + path, **options)
+
+    def business(
+        self, name: str = "Test Studio", currency: str = "USD", time_zone: str = "Europe/Berlin"
+    ) -> "Business":
+        body = {"name": name, "currency": currency, "time_zone": time_zone}
+        answer = self.call("POST", "billing", "/v1/businesses", json=body)
+        assert answer.status_code == 201, answer.text
+        return Business(self, answer.json()["id"])
+
+
+class Business:
+    """One business's corner of the APIs."""
+
+    def __init__(self, api: Api, business_id: str) -> None:
+        self.api = api
+        self.id = business_id
+        self.path = f"/v1/businesses/{business_id}"
+
+    def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
+        return self.api.call(method, service, self.path + path, **options)
+
+    def client(self, name: str, email: str | None = None, **more: Any) -> dict[str, Any]:
+        answer = self.call("POST", "billing", "/clients", json={"name": name, "email": email, **more})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def clients(self, count: int, prefix: str = "Client") -> list[dict[str, Any]]:
+        new = [{"name": f"{prefix} {n}", "email": f"{prefix.lower()}{n}@example.com"} for n in range(count)]
+        answer = self.call("POST", "billing", "/clients/batch", json={"clients": new})
+        assert answer.status_code == 201, answer.text
+        return list(answer.json()["clients"])
+
+    def pay(self, client_id: str, amount_minor: int, key: str | None = None, **more: Any) -> requests.Response:
+        body = {"client_id": client_id, "amount_minor": amount_minor, "method": "cash", **more}
+        return self.call("POST", "payments", "/payments", json=body, key=key)
+
+    def upload(self, csv: str | bytes, **params: Any) -> requests.Response:
+        data = csv.encode() if isinstance(csv, str) else csv
+        headers = {"Content-Type": "text/csv"}
+        return self.call("POST", "payments", "/payments/batch", data=data, headers=headers, params=params)
+
+    def balance(self, client_id: str) -> int:
+        return int(self.call("GET", "billing", f"/clients/{client_id}/balance").json()["balance_minor"])
+
+    def balances(self) -> Iterator[dict[str, Any]]:
+        cursor = None
+        while True:
+            answer = self.call("GET", "billing", "/balances", params={"limit": 200, "cursor": cursor}).json()
+            yield from answer["items"]
+            cursor = answer["next_cursor"]
+            if cursor is None:
+                return

@@ -1,0 +1,148 @@
+"""The main story, told to any running Remit: payments become balances, receipts and mails."""
+
+import csv
+import io
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import requests
+from pypdf import PdfReader
+
+from common.testing import eventually
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Remit(Protocol):
+    """A business of a running system, wherever it runs."""
+
+    id: str
+
+    def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response: ...
+    def url(self, service: str) -> str: ...
+
+
+def example_clients() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = orjson.loads((EXAMPLES / "clients.json").read_bytes())["clients"]
+    return found
+
+
+def example_balances() -> Counter[str]:
+    """external_ref → minor units, added up from the example file by other means than Remit's."""
+    by_any = {
+        client[name]: client["external_ref"]
+        for client in example_clients()
+        for name in ("name", "email", "external_ref")
+    }
+    found: Counter[str] = Counter()
+    for row in csv.DictReader(io.StringIO((EXAMPLES / "payments.csv").read_text())):
+        found[by_any[row["client"]]] += int(Decimal(row["amount"]) * 100)
+    return found
+
+
+def add_example_clients(remit: Remit) -> None:
+    answer = remit.call("POST", "billing", "/clients/batch", json={"clients": example_clients()})
+    assert answer.status_code == 201, answer.text
+
+
+def upload_example(remit: Remit, **params: Any) -> dict[str, Any]:
+    body = (EXAMPLES / "payments.csv").read_bytes()
+    headers = {"Content-Type": "text/csv"}
+    answer = remit.call("POST", "payments", "/payments/batch", data=body, headers=headers, params=params)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def balances(remit: Remit) -> Counter[str]:
+    """external_ref → balance, of those that are not zero."""
+    refs = {client["id"]: client["external_ref"] for client in pages(remit, "billing", "/clients")}
+    lines = pages(remit, "billing", "/balances")
+    return Counter({refs[line["client_id"]]: line["balance_minor"] for line in lines if line["balance_minor"]})
+
+
+def pages(remit: Remit, service: str, path: str) -> list[dict[str, Any]]:
+    found, cursor = [], None
+    while True:
+        answer = remit.call("GET", service, path, params={"limit": 200, "cursor": cursor}).json()
+        found += answer["items"]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def check_example(remit: Remit, made: dict[str, Any], times: int = 1, seconds: float = 60) -> None:
+    """Every row a payment, every balance right to the cent, one receipt per payment, and a PDF that says so."""
+    assert (made["count"], len(made["payments"])) == (200, 200)
+    expected = Counter({ref: amount * times for ref, amount in example_balances().items()})
+    eventually(lambda: balances(remit) == expected, "every balance to be right", seconds)
+    numbers = sorted(payment["receipt_number"] for payment in made["payments"])
+    assert numbers == list(range(numbers[0], numbers[0] + 200))
+    ids = {payment["id"] for payment in made["payments"]}
+
+    def mailed() -> set[str]:
+        sent = [mail for mail in pages(remit, "notifications", "/emails") if mail["status"] == "sent"]
+        abouts = [mail["about"] for mail in sent]
+        assert len(abouts) == len(set(abouts))
+        return {about.split(":")[1] for about in abouts} & ids
+
+    eventually(lambda: mailed() == ids, "one receipt mail for each payment", seconds)
+    check_pdf(remit, next(payment for payment in made["payments"] if not payment["client_name"].isascii()))
+
+
+def check_pdf(remit: Remit, payment: dict[str, Any]) -> None:
+    answer = remit.call("GET", "payments", f"/payments/{payment['id']}/receipt.pdf")
+    text = PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+    squeezed = "".join(text.split()).replace("\u2060", "")
+    assert f"Receiptno.{payment['receipt_number']}" in squeezed
+    assert f"${payment['amount_minor'] / 100:,.2f}" in squeezed
+    assert set("".join(payment["client_name"].split())) <= set(squeezed)
+    assert str(int(payment["received_on"][8:])) in squeezed
+    assert payment["method"].split("_")[0].capitalize() in squeezed
+
+
+def tell(remit: Remit) -> None:
+    """One payment, its refund and its void, seen in every service; then the example file."""
+    ada = remit.call("POST", "billing", "/clients", json={"name": "Ada", "email": "ada@story.example"}).json()
+    path = f"/clients/{ada['id']}/balance"
+
+    def balance() -> int:
+        return int(remit.call("GET", "billing", path).json()["balance_minor"])
+
+    def pay(amount_minor: int) -> dict[str, Any]:
+        body = {"client_id": ada["id"], "amount_minor": amount_minor, "method": "cash"}
+        answer = remit.call("POST", "payments", "/payments", json=body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    first, second = pay(5000), pay(700)  # at once: the copy of the client may not be there yet
+    eventually(lambda: balance() == 5700, "both payments to be booked")
+    refund = {"amount_minor": 1500, "reason": "came late"}
+    assert remit.call("POST", "payments", f"/payments/{first['id']}/refunds", json=refund).status_code == 201
+    assert remit.call("POST", "payments", f"/payments/{second['id']}/void", json={"reason": "twice"}).status_code == 200
+    eventually(lambda: balance() == 3500, "refund and void to be booked")
+
+    def mails() -> Counter[str]:
+        found = pages(remit, "notifications", "/emails")
+        return Counter(
+            mail["about"].split(":")[1] for mail in found if mail["client_id"] == ada["id"] and mail["status"] == "sent"
+        )
+
+    eventually(lambda: mails() == Counter({first["id"]: 2, second["id"]: 2}), "a mail for each revision")
+    boss = remit.call("POST", "payments", f"/payments/{first['id']}/receipt/email", json={"to": "boss@story.example"})
+    assert boss.status_code == 202, boss.text
+    sandbox = f"{remit.url('sandbox')}/mail/messages"
+    (mail,) = eventually(
+        lambda: requests.get(sandbox, params={"to": "boss@story.example"}, timeout=10).json()["items"],
+        "the boss's mail",
+    )
+    assert mail["attachments"][0]["content_type"] == "application/pdf"
+    remit.call("PATCH", "billing", f"/clients/{ada['id']}", json={"external_ref": "none", "status": "inactive"})
+    debit = {"kind": "debit", "amount_minor": 3500, "reason": "settled, so that the sums below are the file's alone"}
+    assert remit.call("POST", "billing", f"/clients/{ada['id']}/adjustments", json=debit).status_code == 201
+    add_example_clients(remit)
+    check_example(remit, upload_example(remit))
+    events = remit.call("GET", "payments", "/events", params={"types": "PaymentRecorded", "limit": 200}).json()["items"]
+    assert len(events) == 200

@@ -1,0 +1,123 @@
+"""The services as processes, on real RabbitMQ and PostgreSQL, with two billing workers."""
+
+import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import kombu
+import pytest
+
+from common import topology
+from common.bus import rabbit
+from common.testing import eventually
+from tests.harness.system import Business, System
+from tests.integration import story
+
+pytestmark = pytest.mark.broker
+
+
+class Told(Business):
+    """A business as the story wants it."""
+
+    def url(self, service: str) -> str:
+        return self.api._system.url(service)
+
+
+@pytest.fixture
+def remit(system: System) -> Told:
+    made = system.api().business()
+    return Told(made.api, made.id)
+
+
+def test_the_story(remit: Told, system: System) -> None:
+    story.tell(remit)
+    eventually(system.is_quiet, "nothing under way")
+
+
+def test_the_broker_stopped_during_the_upload(remit: Told, system: System) -> None:
+    story.add_example_clients(remit)
+    eventually(
+        lambda: len(system.sql("payments", "SELECT 1 FROM directory_clients WHERE business_id = %s", remit.id)) == 60,
+        "copies",
+    )
+    system.servers.broker.stop()
+    try:
+        made = story.upload_example(remit)  # the outbox holds
+        time.sleep(2)
+        assert story.balances(remit) == Counter()
+    finally:
+        system.servers.broker.start()
+    story.check_example(remit, made)
+    eventually(system.is_quiet, "nothing under way")
+
+
+def test_fifty_at_once_with_one_key(remit: Told, system: System) -> None:
+    client = remit.client("Ada", "ada50@example.com")
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: remit.pay(client["id"], 4500, key="one"), range(50)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    eventually(lambda: remit.balance(client["id"]) == 4500, "the balance")
+    eventually(system.is_quiet, "nothing under way")
+    assert len(remit.call("GET", "billing", f"/clients/{client['id']}/ledger").json()["items"]) == 1
+    assert len(remit.call("GET", "notifications", "/emails").json()["items"]) == 1
+
+
+def test_poison_harms_nobody_and_operators_deal_with_it(remit: Told, system: System) -> None:
+    client = remit.client("Ada")
+    remit.pay(client["id"], 100)
+    eventually(lambda: remit.balance(client["id"]) == 100, "the first payment")
+    (body,) = system.sql(
+        "payments", "SELECT body FROM outbox WHERE business_id = %s AND type = 'PaymentRecorded'", remit.id
+    )[0]
+    envelope = json.loads(body)
+    stray = {**envelope, "id": "stray-1", "businessid": "nowhere"}
+    holed = {**envelope, "id": "holed-1", "data": {**envelope["data"], "amount_minor": None}}
+    odd = {**envelope, "id": "odd-1", "dataschema": "urn:remit:event:unheard_of.v9", "type": "UnheardOf"}
+    with rabbit.connect(system.servers.broker.url) as connection:
+        producer = kombu.Producer(connection.default_channel, exchange=kombu.Exchange(topology.EXCHANGE, type="topic"))
+        for poison in (b"{not json", b"\x80\x04pickle", *(json.dumps(x).encode() for x in (stray, holed, odd))):
+            producer.publish(
+                poison, routing_key="payments.payment_recorded.v1", content_type="application/octet-stream",
+                content_encoding="binary", declare=[],
+            )  # fmt: skip
+    remit.pay(client["id"], 200)
+    eventually(lambda: remit.balance(client["id"]) == 300, "the payment after the poison")
+
+    def listed(service: str, *arguments: str) -> dict[str, dict[str, Any]]:
+        rows = [json.loads(line) for line in system.command(service, "inbox", "list", *arguments).splitlines()]
+        return {row["event_id"]: row for row in rows}
+
+    eventually(lambda: len(listed("billing", "--state", "dead")) == 5, "five dead")
+    dead = listed("billing")
+    assert "has no client" in dead["stray-1"]["reason"]
+    assert "amount_minor" in dead["holed-1"]["reason"]
+    assert "unknown type 'UnheardOf'" in dead["odd-1"]["reason"]
+    shown = json.loads(system.command("billing", "inbox", "show", "stray-1"))
+    assert json.loads(shown["body"]) == stray
+    assert "has no client" in system.command("billing", "inbox", "preview", "stray-1", check=False)
+    system.command("billing", "inbox", "replay", "stray-1")
+    eventually(lambda: "stray-1" in listed("billing", "--state", "dead"), "dead again")
+    # Notifications took them as well; a client it has not heard of may still come, so that one waits there.
+    assert {row["state"] for row in listed("notifications").values()} == {"dead", "parked"}
+    for service in ("billing", "notifications"):
+        for event_id in listed(service):
+            system.command(service, "inbox", "discard", event_id, "--reason", "a test's poison")
+        assert listed(service, "--state", "dead") == listed(service, "--state", "parked") == {}
+    assert "no parked" in system.command("billing", "inbox", "show", "unknown", check=False)
+
+
+def test_a_killed_worker_takes_up_where_it_was(remit: Told, system: System) -> None:
+    clients = remit.clients(5, "Killed")
+    for _ in range(3):
+        for name in ("billing-worker", "payments-worker", "notifications-worker"):
+            for client in clients:
+                assert remit.pay(client["id"], 100).status_code == 201
+            system.kill(name)
+            system.start(name)
+    eventually(lambda: {remit.balance(client["id"]) for client in clients} == {900}, "every payment booked", 60)
+    eventually(system.is_quiet, "nothing under way", 120)  # a claim of the killed mailer goes stale
+    mails = [mail for mail in story.pages(remit, "notifications", "/emails") if mail["kind"] == "receipt"]
+    assert (len(mails), {mail["status"] for mail in mails}) == (45, {"sent"})
