@@ -1,11 +1,8 @@
 """The services of one process: each with its own database file, web server, and loops."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from waitress import create_server
 
 import sandbox
 from common import auth, clock, migrate
@@ -14,18 +11,17 @@ from common.runtime import Runtime
 from common.service import find, names
 from common.settings import SMTP_OFFSET, Settings
 from common.web.app import create_app
+from common.web.threads import ThreadedServer
 from common.worker import Worker
 
 WEB_THREADS = 16
-STOP_SECONDS = 5
 
 
 @dataclass
 class _Running:
     runtime: Runtime
     worker: Worker
-    server: Any
-    thread: threading.Thread
+    server: ThreadedServer
 
 
 class Stack:
@@ -51,25 +47,22 @@ class Stack:
         for runtime in runtimes:
             migrate.upgrade(runtime.service, runtime.database)
             worker = Worker(runtime, EmbeddedBus(lambda: consumers))
-            port = self.settings.port_of(runtime.service.name)
-            server = create_server(
-                create_app(runtime), host=self.settings.bind, port=port, threads=WEB_THREADS, ident="remit",
-                max_request_body_size=32 * 1024 * 1024,
+            name = runtime.service.name
+            server = ThreadedServer(
+                create_app(runtime), self.settings.bind, self.settings.port_of(name),
+                name=f"{name}-web", threads=WEB_THREADS,
             )  # fmt: skip
-            thread = threading.Thread(target=server.run, name=f"{runtime.service.name}-web", daemon=True)
-            self._running[runtime.service.name] = _Running(runtime, worker, server, thread)
+            self._running[name] = _Running(runtime, worker, server)
         for running in self._running.values():
             running.worker.start()
-            running.thread.start()
+            running.server.start()
 
     def stop(self) -> None:
         """Finish what is under way, then close everything."""
         for running in self._running.values():
-            running.server.task_dispatcher.shutdown(timeout=STOP_SECONDS)  # requests under way are finished
-            running.server.close()
+            running.server.stop()  # requests under way are finished
         for running in self._running.values():
             running.worker.stop()
-            running.thread.join(STOP_SECONDS)
             running.runtime.database.close()
         if self._sandbox is not None:
             self._sandbox.stop()
