@@ -220,6 +220,13 @@ def retry(session: Session, kind: str, key: str) -> bool:
     return True
 
 
+def not_done(session: Session, states: Sequence[str], limit: int) -> Sequence[JobRow]:
+    """Jobs that are due, claimed or failed, oldest first."""
+    return session.scalars(
+        select(JobRow).where(JobRow.state.in_(states)).order_by(JobRow.created_at).limit(limit)
+    ).all()
+
+
 def count_open(session: Session) -> dict[str, int]:
     """How many jobs are due or claimed, and how many failed."""
     rows = session.execute(select(JobRow.state, func.count()).where(JobRow.state != "done").group_by(JobRow.state))

@@ -7,11 +7,14 @@ import orjson
 
 from common import inbox, jobs, outbox
 from common.inbox import InboxRow
+from common.jobs import JobRow
 from common.runtime import Runtime
 
+LISTED = 200
 
-def add_commands(parser: ArgumentParser) -> None:
-    """`remit <service> inbox …`, `outbox` and `jobs`."""
+
+def add_inbox(parser: ArgumentParser) -> None:
+    """`remit <service> inbox …`"""
     commands = parser.add_subparsers(dest="what", required=True)
     listing = commands.add_parser("list", help="parked, dead and discarded events")
     listing.add_argument("--state", choices=["parked", "dead", "discarded"], help="only these")
@@ -29,12 +32,93 @@ def add_commands(parser: ArgumentParser) -> None:
             command.add_argument("--all-dead", action="store_true", help="every dead event")
 
 
+def add_outbox(parser: ArgumentParser) -> None:
+    """`remit <service> outbox …`"""
+    commands = parser.add_subparsers(dest="what", required=True)
+    commands.add_parser("list", help=f"the {LISTED} oldest events that the bus has not confirmed")
+
+
+def add_jobs(parser: ArgumentParser) -> None:
+    """`remit <service> jobs …`"""
+    commands = parser.add_subparsers(dest="what", required=True)
+    listing = commands.add_parser("list", help="outside calls that are due, under way or failed")
+    listing.add_argument("--state", choices=["due", "claimed", "failed"], help="only these")
+    for name, explanation in (("show", "one call with what it is about"), ("retry", "make an ended call again")):
+        command = commands.add_parser(name, help=explanation)
+        command.add_argument("kind", nargs="?" if name == "retry" else None)
+        command.add_argument("key", nargs="?" if name == "retry" else None)
+        if name == "retry":
+            command.add_argument("--all-failed", action="store_true", help="every failed call")
+
+
 def run_inbox(runtime: Runtime, arguments: Namespace) -> int:
     """Answers the exit status; prints JSON lines."""
     action = {
         "list": _list, "show": _show, "preview": _preview, "replay": _replay, "discard": _discard,
     }[arguments.what]  # fmt: skip
     return action(runtime, arguments)
+
+
+def run_outbox(runtime: Runtime, _arguments: Namespace) -> int:
+    """Answers the exit status; prints JSON lines."""
+    with runtime.database.read() as session:
+        for message in outbox.unpublished(session, LISTED):
+            print(json.dumps({"seq": message.seq, "event_id": message.event_id, "type": message.type}))
+    return 0
+
+
+def run_jobs(runtime: Runtime, arguments: Namespace) -> int:
+    """Answers the exit status; prints JSON lines."""
+    action = {"list": _list_jobs, "show": _show_job, "retry": _retry_jobs}[arguments.what]
+    return action(runtime, arguments)
+
+
+def _list_jobs(runtime: Runtime, arguments: Namespace) -> int:
+    states = [arguments.state] if arguments.state else ["due", "claimed", "failed"]
+    with runtime.database.read() as session:
+        for row in jobs.not_done(session, states, LISTED):
+            print(json.dumps(_job_summary(row)))
+    return 0
+
+
+def _show_job(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.read() as session:
+        row = session.get(JobRow, (arguments.kind, arguments.key))
+        if row is None:
+            return _no_job(arguments)
+        print(json.dumps({**_job_summary(row), "payload": json.loads(row.payload)}, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _retry_jobs(runtime: Runtime, arguments: Namespace) -> int:
+    with runtime.database.write() as session:
+        if arguments.all_failed:
+            keys = [(row.kind, row.key) for row in jobs.not_done(session, ["failed"], 10_000)]
+        else:
+            keys = [(arguments.kind or "", arguments.key or "")]
+        retried = [" ".join(key) for key in keys if jobs.retry(session, *key)]
+    if not retried and not arguments.all_failed:
+        return _no_job(arguments)
+    print(json.dumps({"due": retried, "next": "the worker makes them within seconds; list again to see"}))
+    return 0
+
+
+def _no_job(arguments: Namespace) -> int:
+    what = f"no ended job {arguments.kind} {arguments.key}; `jobs list` shows what is not done"
+    print(json.dumps({"error": what}))
+    return 1
+
+
+def _job_summary(row: JobRow) -> dict[str, object]:
+    return {
+        "kind": row.kind,
+        "key": row.key,
+        "business_id": row.business_id,
+        "state": row.state,
+        "attempts": row.attempts,
+        "next_at": row.next_at.isoformat(),
+        "reason": row.reason,
+    }
 
 
 def _list(runtime: Runtime, arguments: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `remit <service> web|worker|migrate|status|inbox …`, and `remit topology|keys|tokens`."""
+"""The command line: `remit <service> web|worker|migrate|inbox|outbox|jobs …`, and `remit topology|keys|tokens`."""
 
 import argparse
 import json
@@ -46,9 +46,11 @@ def _service(arguments: Sequence[str]) -> int:
     commands.add_parser("status", help="what waits in outbox, inbox and jobs")
     from common import operations  # noqa: PLC0415
 
-    operations.add_commands(commands.add_parser("inbox", help="parked and dead events"))
-    own = commands.add_parser("do", help="a command of the service's own")
-    own.add_argument("name")
+    operations.add_inbox(commands.add_parser("inbox", help="parked and dead events"))
+    operations.add_outbox(commands.add_parser("outbox", help="events that wait for the bus"))
+    operations.add_jobs(commands.add_parser("jobs", help="calls to the outside"))
+    own = commands.add_parser("do", help="a command of the service's own; without a name they are listed")
+    own.add_argument("name", nargs="?", default="")
     own.add_argument("arguments", nargs=argparse.REMAINDER)
     parsed = parser.parse_args(arguments)
     if parsed.command == "web":
@@ -58,6 +60,8 @@ def _service(arguments: Sequence[str]) -> int:
         "migrate": _migrate,
         "status": _status,
         "inbox": operations.run_inbox,
+        "outbox": operations.run_outbox,
+        "jobs": operations.run_jobs,
         "do": _do,
     }
     return commands_run[parsed.command](_open(parsed.service), parsed)
