@@ -22,6 +22,7 @@ def operate(
     """The exit status, and the JSON that was printed."""
     parser = ArgumentParser()
     ADD[what](parser)
+    capsys.readouterr()  # what was logged until now
     status = RUN[what](SimpleNamespace(database=database), parser.parse_args(words))  # type: ignore[arg-type]
     printed = capsys.readouterr().out
     lines = [printed] if printed.startswith("{\n") else printed.splitlines()
