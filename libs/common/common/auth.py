@@ -211,13 +211,14 @@ def read_jwks(path: Path) -> dict[str, tuple[Ed25519PublicKey, dict[str, Any]]]:
 # What each service's own key may do: the least that its calls to the others need.
 SERVICE_LIMITS: dict[str, list[str]] = {
     "payments": ["billing:read", "notifications:write"],
-    "billing": [],
+    "billing": ["payments:read"],
     "notifications": ["payments:read", "billing:read"],
 }
 
 
 def make_keys(folder: Path) -> None:
-    """Make the JWKS file, a signing key per service and the operator's in `folder`; what is there already stays."""
+    """Make the JWKS file, a signing key per service and the operator's in `folder`. Keys that are there already stay;
+    what they may claim is brought up to date."""
     folder.mkdir(parents=True, exist_ok=True)
     limits = {
         name: {"callers": [name], "scopes": scopes, "businesses": ["*"]} for name, scopes in SERVICE_LIMITS.items()
@@ -228,7 +229,9 @@ def make_keys(folder: Path) -> None:
     known = {jwk["kid"] for jwk in public}
     for name, limit in limits.items():
         key_file = folder / f"{name}.key.json"
-        if key_file.exists() and json.loads(key_file.read_text())["kid"] in known:
+        kid = json.loads(key_file.read_text())["kid"] if key_file.exists() else None
+        if kid in known:
+            next(jwk for jwk in public if jwk["kid"] == kid)["remit"] = limit
             continue
         private = Ed25519PrivateKey.generate()
         kid = f"{name}-{new_id()[-12:]}"

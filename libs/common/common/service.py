@@ -13,6 +13,7 @@ from common import events, topology
 from common.inbox import Handler
 from common.jobs import Job
 from common.settings import Settings
+from common.timers import Timer
 
 ENTRY_POINTS = "remit.services"
 
@@ -36,6 +37,7 @@ class Service:
     metadata: Sequence[MetaData]
     migrations: Sequence[Path]
     jobs: Sequence[Job] = ()
+    timers: Sequence[Timer] = ()
     settings: type[Settings] = Settings
     commands: Mapping[str, Callable[[Any, Sequence[str]], int]] = field(default_factory=dict)
 

@@ -49,6 +49,7 @@ class Settings(BaseModel):
     payments_url: str = ""
     billing_url: str = ""
     notifications_url: str = ""
+    portal_public_url: str = Field(default="", description="Links in mails and pay links begin with it")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     web_workers: int = Field(default=2, ge=1, le=64)
     web_threads: int = Field(default=8, ge=1, le=64)
@@ -77,6 +78,11 @@ class Settings(BaseModel):
 
     def port_of(self, service: str) -> int:
         return self.port_base + PORT_OFFSETS[service]
+
+    @property
+    def portal(self) -> str:
+        """Where people reach the portal, without a slash at the end."""
+        return (self.portal_public_url or self.url_of("portal")).rstrip("/")
 
     def url_of(self, service: str) -> str:
         """Where `service` answers, without a slash at the end."""

@@ -1,4 +1,4 @@
-"""A service's background loops: relay, consumer, parked events, jobs and house-keeping, each a thread.
+"""A service's background loops: relay, consumer, parked events, jobs, timers and house-keeping, each a thread.
 
 A loop that ends with an error ends the worker: whoever runs it starts it anew, and the rows tell where to go on.
 """
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from common import inbox, logs, outbox, relay
+from common import inbox, logs, outbox, relay, timers
 from common.bus import Bus
 from common.db import is_contended, is_unavailable
 from common.jobs import JobLoop
@@ -16,6 +16,7 @@ from common.runtime import Runtime
 from common.web import idempotency
 
 RETRY_SWEEP_SECONDS = 1.0
+TIMERS_SECONDS = 2.0
 CHORES_SECONDS = 15.0
 FORGET_EVERY = 40  # chores rounds: ten minutes
 JOIN_SECONDS = 10.0
@@ -47,6 +48,8 @@ class Worker:
         if runtime.service.jobs:
             job_loop = JobLoop(runtime.service.name, database, runtime.service.jobs, runtime)
             loops["jobs"] = lambda stop: job_loop.run(runtime.wake_jobs, stop)
+        if runtime.service.timers:
+            loops["timers"] = self._run_timers
         self._threads = [
             threading.Thread(target=self._guard, args=(name, loop), name=f"{runtime.service.name}-{name}", daemon=True)
             for name, loop in loops.items()
@@ -83,6 +86,11 @@ class Worker:
         while not stop.wait(RETRY_SWEEP_SECONDS):
             self._patiently(lambda: _until_none(self._runtime.consumer.retry_due))
 
+    def _run_timers(self, stop: threading.Event) -> None:
+        run = self._runtime
+        while not stop.wait(TIMERS_SECONDS):
+            self._patiently(lambda: timers.run_due(run.database, run.service.timers, run))
+
     def _do_chores(self, stop: threading.Event) -> None:
         round_number = 0
         while not stop.wait(CHORES_SECONDS if round_number else 1.0):
@@ -105,7 +113,7 @@ class Worker:
                 with self._runtime.database.write() as session:
                     gone = forget(session)
 
-    def _patiently(self, act: Callable[[], None]) -> None:
+    def _patiently(self, act: Callable[[], object]) -> None:
         """Do it, or leave it for the next round when the database is away or busy."""
         try:
             act()
