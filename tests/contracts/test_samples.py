@@ -68,10 +68,13 @@ def _prepare(subject: ServiceUnderTest, golden: Event) -> None:
         session.add(
             Business(
                 business_id=golden.business_id, sequence=1, name="Studio", currency="USD", time_zone="Europe/Berlin",
-                prepayment_required=False, threshold_minor=0, reserve_scheduled=True, created_at=clock.now(),
+                prepayment_required=False, threshold_minor=0, reserve_scheduled=True, apply_credit_automatically=False,
+                invoice_due_days=14, created_at=clock.now(),
             )
         )  # fmt: skip
         session.flush()
-        session.add(Client(**ids, sequence=1, name=client.name, status="active", created_at=clock.now()))
+        session.add(
+            Client(**ids, sequence=1, name=client.name, status="active", is_deactivated=False, created_at=clock.now())
+        )
         session.flush()
-        session.add(ClientAccount(**ids, balance_minor=0, sequence=0))
+        session.add(ClientAccount(**ids, balance_minor=0, scheduled_minor=0, sequence=0))

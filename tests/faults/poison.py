@@ -167,7 +167,10 @@ def _cure(run: Run, business: Business) -> None:
     )
     event_id = found[0][0]
     with psycopg.connect(run.system.database_url("billing")) as billing:
-        billing.execute("INSERT INTO client_accounts VALUES (%s, %s, 0, 0)", [business.id, client_id])
+        billing.execute(
+            "INSERT INTO client_accounts (business_id, client_id, balance_minor, sequence) VALUES (%s, %s, 0, 0)",
+            [business.id, client_id],
+        )
     preview = json.loads(run.system.command("billing", "inbox", "preview", event_id))
     run.require(
         "preview of a cured event shows what it would emit, and changes nothing",

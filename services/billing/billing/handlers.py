@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from billing.domain import ledger
-from billing.usecases.ledger import UnknownClient, book
+from billing.usecases.accounts import UnknownClient
+from billing.usecases.ledger import book
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided
 from common.inbox import Handlers, Reject
 

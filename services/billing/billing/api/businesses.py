@@ -33,6 +33,17 @@ class SessionControl(Body):
     reserve_scheduled: bool | None = None
 
 
+class Invoicing(Body):
+    """How invoices are paid."""
+
+    apply_credit_automatically: bool | None = Field(
+        default=None, description="Set credit against pending invoices, the oldest first, without being asked"
+    )
+    invoice_due_days: StrictInt | None = Field(
+        default=None, ge=0, le=365, description="Days until an invoice is due, unless it says its own date"
+    )
+
+
 class NewBusiness(Body):
     name: Line
     currency: Currency
@@ -47,6 +58,7 @@ class BusinessChanges(Body):
     time_zone: str | None = None
     reply_to_email: OptionalEmail = None
     session_control: SessionControl | None = None
+    invoicing: Invoicing | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -63,6 +75,7 @@ class BusinessAnswer(BaseModel):
     time_zone: str
     reply_to_email: str | None
     session_control: SessionControl
+    invoicing: Invoicing
     created_at: str
 
 
@@ -73,7 +86,8 @@ def as_json(business: Business) -> dict[str, Any]:
         "currency": business.currency,
         "time_zone": business.time_zone,
         "reply_to_email": business.reply_to_email,
-        "session_control": {name: getattr(business, name) for name in businesses.SETTINGS},
+        "session_control": {name: getattr(business, name) for name in businesses.SESSION_CONTROL},
+        "invoicing": {name: getattr(business, name) for name in businesses.INVOICING},
         "created_at": business.created_at,
     }
 
@@ -109,12 +123,13 @@ def get_business(path: BusinessPath) -> dict[str, Any]:
 @api.patch(B, responses={200: BusinessAnswer})
 @endpoint("billing:write")
 def change_business(path: BusinessPath, body: BusinessChanges) -> dict[str, Any]:
-    """Change a business or its session control
+    """Change a business, its session control or its invoicing
 
     What is left out stays. The currency cannot change: money is recorded in it.
     """
     caller().require_staff("business")
-    changes = body.model_dump(exclude_unset=True, exclude={"session_control"})
+    changes = body.model_dump(exclude_unset=True, exclude={"session_control", "invoicing"})
     changes = {name: value for name, value in changes.items() if value is not None or name == "reply_to_email"}
-    control = body.session_control.model_dump(exclude_none=True) if body.session_control else {}
-    return as_json(businesses.change(session(), path.business_id, changes, control))
+    for group in (body.session_control, body.invoicing):
+        changes |= group.model_dump(exclude_none=True) if group else {}
+    return as_json(businesses.change(session(), path.business_id, changes))

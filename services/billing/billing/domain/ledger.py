@@ -4,11 +4,12 @@ A client's account is the business's liability: crediting it raises the balance 
 it lowers it. One row moves `amount_minor` between two accounts, so every entry sums to zero by construction.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from billing.domain import tally
 from common.events import Event
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided
 
@@ -26,7 +27,8 @@ def clearing_account(method: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One transfer to be booked: debit one account, credit another."""
+    """One transfer to be booked: debit one account, credit another. `payment_id` names the payment whose money it is,
+    `service_id` the service whose income it changes."""
 
     business_id: str
     client_id: str
@@ -41,6 +43,10 @@ class Posting:
     memo: str | None = None
     recorded_by: dict[str, Any] | None = None
     cause: Event | None = None
+    payment_id: str | None = None
+    service_id: str | None = None
+    # What of the client's reservations this takes up: a scheduled session that is charged.
+    unreserved_minor: int = 0
 
     @property
     def change_minor(self) -> int:
@@ -76,8 +82,77 @@ def postings_of(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> Seq
             memo=memo,
             recorded_by=event.recorded_by.model_dump() if event.recorded_by else None,
             cause=event,
+            payment_id=event.payment_id,
         )
     ]
+
+
+def income_account(service_id: str) -> str:
+    """What a service has brought in."""
+    return f"income:{service_id}"
+
+
+def charge(
+    business_id: str,
+    client_id: str,
+    source: str,
+    kind: str,
+    amount_minor: int,
+    currency: str,
+    service_id: str,
+    effective_on: date,
+    memo: str | None,
+    recorded_by: dict[str, Any],
+    line: int = 0,
+    unreserved_minor: int = 0,
+) -> Posting:
+    """What a session, or a line of an invoice, costs the client: kind session_completed, session_missed or invoice."""
+    return Posting(
+        business_id=business_id,
+        client_id=client_id,
+        debit_account=client_account(client_id),
+        credit_account=income_account(service_id),
+        amount_minor=amount_minor,
+        currency=currency,
+        kind=kind,
+        source=source,
+        line=line,
+        effective_on=effective_on,
+        memo=memo,
+        recorded_by=recorded_by,
+        service_id=service_id,
+        unreserved_minor=unreserved_minor,
+    )
+
+
+def reversal(charged: Posting, source: str, kind: str, effective_on: date, recorded_by: dict[str, Any]) -> Posting:
+    """The entry that takes a charge back, dated when it is made."""
+    return replace(
+        charged,
+        debit_account=charged.credit_account,
+        credit_account=charged.debit_account,
+        source=source,
+        kind=kind,
+        effective_on=effective_on,
+        recorded_by=recorded_by,
+        unreserved_minor=0,
+    )
+
+
+SESSION_CHARGES = ("session_completed", "session_missed")
+RECEIPTS = {"payment": 1, "payment_void": -1, "refund": 0}
+
+
+def tallied(posting: Posting) -> Iterator[tally.Change]:
+    """Which sums by day a transfer moves: a service's income with its sessions, or what was received by a method."""
+    favour = posting.change_minor
+    if posting.service_id is not None:
+        sessions = 1 if posting.kind in SESSION_CHARGES else -1 if posting.kind == "session_cancelled" else 0
+        yield tally.of_income(posting.service_id, posting.effective_on, -favour, sessions)
+    elif posting.kind in RECEIPTS:
+        clearing = posting.debit_account if favour > 0 else posting.credit_account
+        method = clearing.removeprefix(clearing_account(""))
+        yield tally.of_receipts(method, posting.effective_on, favour, RECEIPTS[posting.kind])
 
 
 def adjustment(

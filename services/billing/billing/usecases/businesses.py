@@ -12,7 +12,8 @@ from common.events.billing import BusinessRegistered, BusinessUpdated
 from common.ids import new_id
 from common.outbox import emit
 
-SETTINGS = ("prepayment_required", "threshold_minor", "reserve_scheduled")
+SESSION_CONTROL = ("prepayment_required", "threshold_minor", "reserve_scheduled")
+INVOICING = ("apply_credit_automatically", "invoice_due_days")
 
 
 def find(session: Session, business_id: str) -> Business:
@@ -35,6 +36,8 @@ def register(session: Session, name: str, currency: str, time_zone: str, reply_t
         prepayment_required=False,
         threshold_minor=0,
         reserve_scheduled=True,
+        apply_credit_automatically=False,
+        invoice_due_days=14,
         created_at=clock.now(),
     )
     session.add(business)
@@ -43,14 +46,14 @@ def register(session: Session, name: str, currency: str, time_zone: str, reply_t
     return business
 
 
-def change(session: Session, business_id: str, changes: dict[str, Any], session_control: dict[str, Any]) -> Business:
-    """Change what is named; `session_control` may name some of SETTINGS. Raises NotFound."""
+def change(session: Session, business_id: str, changes: dict[str, Any]) -> Business:
+    """Change the fields that are named. Raises NotFound."""
     find(session, business_id)
     business = session.scalars(
         select(Business).where(Business.business_id == business_id).with_for_update(),
         execution_options={"populate_existing": True},
     ).one()
-    for field, value in (changes | session_control).items():
+    for field, value in changes.items():
         setattr(business, field, value)
     business.sequence += 1
     session.flush()

@@ -7,7 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from billing.domain.tally import CLIENTS, NO_DAY, Change
 from billing.models import Business, Client, ClientAccount
+from billing.usecases import tallies
 from common import clock
 from common.db import bulk_insert
 from common.errors import Conflict, FieldError, Invalid, NotFound
@@ -37,6 +39,8 @@ def register(session: Session, business: Business, new: Sequence[dict[str, Any]]
             "client_id": new_id(),
             "sequence": 1,
             "email_folded": client["email"].casefold() if client["email"] else None,
+            "is_deactivated": client["status"] == "inactive",
+            "due_told_for": None,
             "created_at": now,
         }
         for client in new
@@ -48,9 +52,16 @@ def register(session: Session, business: Business, new: Sequence[dict[str, Any]]
             "external_ref_taken", "Another client was just given one of these external references."
         ) from error
     bulk_insert(session, ClientAccount.__table__, [  # type: ignore[arg-type]
-        {"business_id": row["business_id"], "client_id": row["client_id"], "balance_minor": 0, "sequence": 0}
+        {
+            "business_id": row["business_id"],
+            "client_id": row["client_id"],
+            "balance_minor": 0,
+            "scheduled_minor": 0,
+            "sequence": 0,
+        }
         for row in rows
     ])  # fmt: skip
+    tallies.note(session, [(business.business_id, Change(NO_DAY, CLIENTS, 0, len(rows)))])
     emit(session, "billing", [
         ClientRegistered(business_id=business.business_id, **{name: row[name] for name in FACTS}) for row in rows
     ])  # fmt: skip
