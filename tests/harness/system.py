@@ -204,7 +204,17 @@ class System:
             )
             if waiting[0][0]:
                 return False
-        return True
+        return all(self._has_received_all(service) for service in SERVICES)
+
+    def _has_received_all(self, service: str) -> bool:
+        """Whether every event for `service` has its inbox row: one taken from the queue and not yet committed is in
+        neither count of what waits."""
+        keys = topology.routing_keys(service)
+        told = sum(
+            self.sql(producer, "SELECT count(*) FROM outbox WHERE routing_key = ANY(%s)", keys)[0][0]
+            for producer in SERVICES
+        )
+        return bool(self.sql(service, "SELECT count(*) FROM inbox")[0][0] >= told)
 
     # --- inside ---
 

@@ -9,8 +9,9 @@ from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, StrictInt
 
-from billing import reports
 from billing.api.clients import ClientPath
+from billing.reports import balances
+from billing.reports import ledger as ledger_reports
 from billing.usecases import businesses, clients
 from billing.usecases import ledger as ledger_usecases
 from common import clock
@@ -63,7 +64,7 @@ class BalancesQuery(PageQuery):
 def get_balance(path: ClientPath) -> dict[str, Any]:
     """A client's balance, and what of it is available"""
     caller().require_client(path.client_id)
-    found = reports.balance(session(), path.business_id, path.client_id)
+    found = balances.balance(session(), path.business_id, path.client_id)
     if found is None:
         raise NotFound("not_found", "There is no such client.")
     return {
@@ -81,10 +82,10 @@ def get_ledger(path: ClientPath, query: LedgerQuery) -> dict[str, Any]:
     clients.find(session(), path.business_id, path.client_id)
     after = decode_cursor(query.cursor, int)
     rows = session().scalars(
-        reports.entries(path.business_id, path.client_id, query.from_, query.to, after[0] if after else 0)
+        ledger_reports.entries(path.business_id, path.client_id, query.from_, query.to, after[0] if after else 0)
         .limit(query.limit + 1)
     ).all()  # fmt: skip
-    items = [reports.explain(row, runtime().settings.url_of("payments")) for row in rows]
+    items = [ledger_reports.explain(row, runtime().settings.url_of) for row in rows]
     return page(items, query.limit, [rows[query.limit - 1].sequence] if len(rows) > query.limit else None)
 
 
@@ -97,7 +98,7 @@ def adjust_balance(path: ClientPath, body: NewAdjustment) -> tuple[dict[str, Any
     adjustment_id = ledger_usecases.adjust(
         session(), business, path.client_id, body.kind, body.amount_minor, body.reason, caller().actor
     )
-    found = reports.balance(session(), path.business_id, path.client_id)
+    found = balances.balance(session(), path.business_id, path.client_id)
     assert found is not None
     return {
         "id": adjustment_id,
@@ -115,7 +116,7 @@ def adjust_balance(path: ClientPath, body: NewAdjustment) -> tuple[dict[str, Any
 def list_balances(path: BusinessPath, query: BalancesQuery) -> dict[str, Any] | Response:
     """Everybody's balance, with totals; as CSV with `Accept: text/csv`"""
     business = businesses.find(session(), path.business_id)
-    filters = reports.BalanceFilters(
+    filters = balances.BalanceFilters(
         business_id=path.business_id,
         today=clock.today(business.time_zone),
         below_minor=query.below_minor,
@@ -131,19 +132,19 @@ def list_balances(path: BusinessPath, query: BalancesQuery) -> dict[str, Any] | 
         )
     key_types = (str, str) if query.sort == "name" else (int, str)
     rows = session().execute(
-        reports.balances(filters, query.sort, decode_cursor(query.cursor, *key_types)).limit(query.limit + 1)
+        balances.balances(filters, query.sort, decode_cursor(query.cursor, *key_types)).limit(query.limit + 1)
     ).all()  # fmt: skip
     last = rows[query.limit - 1] if len(rows) > query.limit else None
     key = None if last is None else [last.name if query.sort == "name" else last.balance_minor, last.client_id]
-    items = [reports.balance_line(row, business.currency, filters.today) for row in rows]
-    totals = {**reports.balance_totals(session(), filters), "currency": business.currency}
+    items = [balances.balance_line(row, business.currency, filters.today) for row in rows]
+    totals = {**balances.balance_totals(session(), filters), "currency": business.currency}
     return {**page(items, query.limit, key), "totals": totals}
 
 
-def _csv_rows(database: Database, filters: reports.BalanceFilters, sort: str, currency: str) -> Iterator[list[Any]]:
+def _csv_rows(database: Database, filters: balances.BalanceFilters, sort: str, currency: str) -> Iterator[list[Any]]:
     with database.read() as reading:
-        for row in reading.execute(reports.balances(filters, sort, None).execution_options(yield_per=500)):
-            line = reports.balance_line(row, currency, filters.today)
+        for row in reading.execute(balances.balances(filters, sort, None).execution_options(yield_per=500)):
+            line = balances.balance_line(row, currency, filters.today)
             amount = to_decimal(line["balance_minor"], currency)
             client = [line["client_id"], line["client_name"], line["email"], line["status"]]
             yield [*client, amount, currency, line["in_words"]]

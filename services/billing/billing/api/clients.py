@@ -11,9 +11,9 @@ from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, RawModel, Tag
 from pydantic import BaseModel, Field, StrictInt, ValidationError
 
-from billing import reports
 from billing.domain.client import effective_status
 from billing.models import Business, Client
+from billing.reports import clients as reports
 from billing.usecases import businesses, clients
 from common import clock
 from common.db import Database

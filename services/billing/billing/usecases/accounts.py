@@ -36,6 +36,7 @@ class Account:
     sequence: int
     watched_minor: int | None
     gate: Gate
+    applies_credit: bool
     was_shut: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +58,24 @@ class Account:
 def lock(session: Session, keys: Iterable[Key]) -> dict[Key, Account]:
     """Lock the accounts of these clients, in id order. Raises UnknownClient."""
     wanted = sorted(set(keys))
-    rows = session.execute(
+    rows = session.execute(_select(wanted).with_for_update(of=ClientAccount))
+    accounts = {(row.business_id, row.client_id): _account(row) for row in rows}
+    for business_id, client_id in wanted:
+        if (business_id, client_id) not in accounts:
+            raise UnknownClient(f"business {business_id} has no client {client_id}")
+    return accounts
+
+
+def look(session: Session, business_id: str, client_id: str) -> Account:
+    """What a client's account holds, without locking it: for showing, not for changing. Raises NotFound."""
+    row = session.execute(_select([(business_id, client_id)])).one_or_none()
+    if row is None:
+        raise NotFound("not_found", "There is no such client.")
+    return _account(row)
+
+
+def _select(wanted: Sequence[Key]) -> Any:
+    return (
         select(
             ClientAccount.business_id,
             ClientAccount.client_id,
@@ -69,6 +87,7 @@ def lock(session: Session, keys: Iterable[Key]) -> dict[Key, Account]:
             Business.threshold_minor,
             Business.prepayment_required,
             Business.reserve_scheduled,
+            Business.apply_credit_automatically,
         )
         .join(
             Client,
@@ -77,13 +96,7 @@ def lock(session: Session, keys: Iterable[Key]) -> dict[Key, Account]:
         .join(Business, Business.business_id == ClientAccount.business_id)
         .where(tuple_(ClientAccount.business_id, ClientAccount.client_id).in_(wanted))
         .order_by(ClientAccount.business_id, ClientAccount.client_id)
-        .with_for_update(of=ClientAccount)
     )
-    accounts = {(row.business_id, row.client_id): _account(row) for row in rows}
-    for business_id, client_id in wanted:
-        if (business_id, client_id) not in accounts:
-            raise UnknownClient(f"business {business_id} has no client {client_id}")
-    return accounts
 
 
 def lock_one(session: Session, business_id: str, client_id: str) -> Account:
@@ -108,6 +121,7 @@ def _account(row: Any) -> Account:
             row.reserve_scheduled,
             row.threshold_minor if row.own_minor is None else row.own_minor,
         ),
+        applies_credit=row.apply_credit_automatically,
     )
 
 

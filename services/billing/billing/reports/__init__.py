@@ -1,0 +1,1 @@
+"""What billing can tell. Reads only; one file per subject."""

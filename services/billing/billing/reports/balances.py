@@ -1,0 +1,174 @@
+"""Balances: one client's figures, everybody's, and how old what is owed is."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from billing.domain import tally
+from billing.domain.client import effective_status
+from billing.models import Business, Client, ClientAccount, Transfer
+from billing.reports import tallies
+from billing.reports.clients import ClientFilters
+from common.money import describe_balance
+
+# Days since what is owed was charged: (name, from, to); the last is open.
+AGES = (("0-30", 0, 30), ("31-60", 31, 60), ("61-90", 61, 90), ("over-90", 91, None))
+
+
+@dataclass(frozen=True)
+class BalanceFilters(ClientFilters):
+    """Which clients, by balance as well."""
+
+    below_minor: int | None = None
+    above_minor: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found = super().conditions()
+        if self.below_minor is not None:
+            found.append(ClientAccount.balance_minor < self.below_minor)
+        if self.above_minor is not None:
+            found.append(ClientAccount.balance_minor > self.above_minor)
+        return found
+
+
+def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any] | None:
+    """A client's figures in minor units; None when there is no such client."""
+    row = session.execute(
+        select(
+            Business.currency,
+            ClientAccount.balance_minor,
+            case((Business.reserve_scheduled, ClientAccount.scheduled_minor), else_=0),
+            func.coalesce(Client.threshold_minor, Business.threshold_minor),
+        )
+        .join(Client, Client.business_id == Business.business_id)
+        .join(ClientAccount, _same_client())
+        .where(Business.business_id == business_id, Client.client_id == client_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    currency, balance_minor, reserved_minor, threshold_minor = row
+    return {
+        "client_id": client_id,
+        "currency": currency,
+        "balance_minor": balance_minor,
+        "reserved_minor": reserved_minor,
+        "provisional_minor": 0,  # only gateways announce money before it is certain
+        "available_minor": balance_minor - reserved_minor,
+        "threshold_minor": threshold_minor,
+    }
+
+
+def balances(
+    filters: BalanceFilters, sort: str, after: tuple[Any, ...] | None
+) -> Select[str, str, str | None, str, date | None, int]:
+    """Clients with their balances, in the order asked for."""
+    query = (
+        select(
+            Client.client_id,
+            Client.name,
+            Client.email,
+            Client.status,
+            Client.inactive_on,
+            ClientAccount.balance_minor,
+        )
+        .join(ClientAccount, _same_client())
+        .where(*filters.conditions())
+    )
+    if sort == "name":
+        query = query.order_by(Client.name, Client.client_id)
+        return query if after is None else query.where(tuple_(Client.name, Client.client_id) > tuple_(*after))
+    key = tuple_(ClientAccount.balance_minor, ClientAccount.client_id)
+    if sort == "balance":
+        query = query.order_by(ClientAccount.balance_minor, ClientAccount.client_id)
+        return query if after is None else query.where(key > tuple_(*after))
+    query = query.order_by(ClientAccount.balance_minor.desc(), ClientAccount.client_id.desc())
+    return query if after is None else query.where(key < tuple_(*after))
+
+
+def balance_line(row: Any, currency: str, today: date) -> dict[str, Any]:
+    return {
+        "client_id": row.client_id,
+        "client_name": row.name,
+        "email": row.email,
+        "status": effective_status(row.status, row.inactive_on, today),
+        "balance_minor": row.balance_minor,
+        "currency": currency,
+        "in_words": describe_balance(row.balance_minor, currency),
+    }
+
+
+def balance_totals(session: Session, filters: BalanceFilters) -> dict[str, int]:
+    """What the clients owe, and what they have paid ahead, both as positive sums."""
+    if filters == BalanceFilters(filters.business_id, filters.today):
+        sums = tallies.without_day(session, filters.business_id)
+        return {
+            "owed_minor": sums.get(tally.OWED, (0, 0))[0],
+            "prepaid_minor": sums.get(tally.PREPAID, (0, 0))[0],
+            "clients": sums.get(tally.CLIENTS, (0, 0))[1],
+        }
+    balance_minor = ClientAccount.balance_minor
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(case((balance_minor < 0, -balance_minor), else_=0)), 0),
+            func.coalesce(func.sum(case((balance_minor > 0, balance_minor), else_=0)), 0),
+            func.count(),
+        )
+        .select_from(Client)
+        .join(ClientAccount, _same_client())
+        .where(*filters.conditions())
+    ).one()
+    return {"owed_minor": int(row[0]), "prepaid_minor": int(row[1]), "clients": row[2]}
+
+
+def ageing(session: Session, business_id: str, today: date) -> dict[str, Any]:
+    """What is owed, by how long ago it was charged: payments settle the oldest charges first, so what a client owes is
+    the newest of what was taken from the account."""
+    parts = _owed_parts(business_id).subquery()
+    buckets = []
+    for name, youngest, oldest in AGES:
+        newest_day = today - timedelta(days=youngest)
+        conditions = [parts.c.effective_on <= newest_day] if youngest else []
+        if oldest is not None:
+            conditions.append(parts.c.effective_on >= today - timedelta(days=oldest))
+        owed_minor, clients = session.execute(
+            select(func.coalesce(func.sum(parts.c.part_minor), 0), func.count(parts.c.client_id.distinct())).where(
+                *conditions
+            )
+        ).one()
+        buckets.append({"days": name, "owed_minor": int(owed_minor), "clients": clients})
+    return {"buckets": buckets, "owed_minor": sum(bucket["owed_minor"] for bucket in buckets)}
+
+
+def _owed_parts(business_id: str) -> Select[Any]:
+    """(client_id, effective_on, part_minor): the debits that make up what each client owes."""
+    newest_first = (Transfer.effective_on.desc(), Transfer.sequence.desc())
+    reached = func.sum(Transfer.amount_minor).over(partition_by=Transfer.client_id, order_by=newest_first)
+    debits = (
+        select(
+            Transfer.client_id,
+            Transfer.effective_on,
+            Transfer.amount_minor,
+            (-ClientAccount.balance_minor).label("owed_minor"),
+            (reached - Transfer.amount_minor).label("before_minor"),
+        )
+        .join(
+            ClientAccount,
+            and_(ClientAccount.business_id == Transfer.business_id, ClientAccount.client_id == Transfer.client_id),
+        )
+        .where(
+            Transfer.business_id == business_id,
+            ClientAccount.balance_minor < 0,
+            Transfer.debit_account == literal("client:") + Transfer.client_id,
+        )
+        .subquery()
+    )
+    left_minor = debits.c.owed_minor - debits.c.before_minor
+    part_minor = case((left_minor < debits.c.amount_minor, left_minor), else_=debits.c.amount_minor)
+    return select(debits.c.client_id, debits.c.effective_on, part_minor.label("part_minor")).where(left_minor > 0)
+
+
+def _same_client() -> ColumnElement[bool]:
+    return and_(ClientAccount.business_id == Client.business_id, ClientAccount.client_id == Client.client_id)

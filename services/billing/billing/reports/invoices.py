@@ -1,0 +1,103 @@
+"""Invoices: which fit a filter, one with its lines, and payments that named one which could not take them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.orm import Session
+
+from billing.domain import invoice as rules
+from billing.models import Client, Invoice, InvoiceLine, PaymentFlag
+
+
+@dataclass(frozen=True)
+class InvoiceFilters:
+    """Which invoices of a business."""
+
+    business_id: str
+    today: date
+    status: str | None = None
+    client_id: str | None = None
+    overdue: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [Invoice.business_id == self.business_id]
+        if self.status is not None:
+            found.append(Invoice.status == self.status)
+        if self.client_id is not None:
+            found.append(Invoice.client_id == self.client_id)
+        if self.overdue is not None:
+            late = and_(Invoice.status == "pending", Invoice.due_on.is_not(None), Invoice.due_on < self.today)
+            found.append(late if self.overdue else ~late)
+        return found
+
+
+def invoices(filters: InvoiceFilters, after: tuple[Any, ...] | None) -> Select[Invoice, str]:
+    """(invoice, client's name), the newest first."""
+    query = _with_clients().where(*filters.conditions()).order_by(Invoice.invoice_id.desc())
+    return query if after is None else query.where(Invoice.invoice_id < after[0])
+
+
+def find(session: Session, business_id: str, reference: str) -> tuple[Invoice, str] | None:
+    """(invoice, client's name) by id or number; None when there is none."""
+    number = rules.parse_number(reference) if len(reference) < 20 else None
+    wanted = Invoice.invoice_id == reference if number is None else Invoice.number == number
+    row = session.execute(_with_clients().where(Invoice.business_id == business_id, wanted)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def lines(session: Session, business_id: str, invoice_id: str) -> Sequence[InvoiceLine]:
+    return session.scalars(
+        select(InvoiceLine)
+        .where(InvoiceLine.business_id == business_id, InvoiceLine.invoice_id == invoice_id)
+        .order_by(InvoiceLine.line)
+    ).all()
+
+
+def flags(business_id: str, client_id: str | None, after: tuple[Any, ...] | None) -> Select[PaymentFlag]:
+    """Payments that stayed credit because the invoice they named could not take them, the newest first."""
+    query = select(PaymentFlag).where(PaymentFlag.business_id == business_id)
+    if client_id is not None:
+        query = query.where(PaymentFlag.client_id == client_id)
+    query = query.order_by(PaymentFlag.payment_id.desc())
+    return query if after is None else query.where(PaymentFlag.payment_id < after[0])
+
+
+def as_json(invoice: Invoice, client_name: str, today: date) -> dict[str, Any]:
+    """An invoice as the API shows it, without its lines."""
+    return {
+        "id": invoice.invoice_id,
+        "business_id": invoice.business_id,
+        "number": None if invoice.number is None else rules.format_number(invoice.number),
+        "client_id": invoice.client_id,
+        "client_name": client_name,
+        "status": invoice.status,
+        "overdue": rules.is_overdue(invoice, today),
+        "currency": invoice.currency,
+        "total_minor": invoice.total_minor,
+        "paid_minor": invoice.paid_minor,
+        "outstanding_minor": rules.outstanding_minor(invoice),
+        "issued_on": invoice.issued_on,
+        "due_on": invoice.due_on,
+        "memo": invoice.memo,
+        "void_reason": invoice.void_reason,
+        "created_at": invoice.created_at,
+    }
+
+
+def line_as_json(line: InvoiceLine) -> dict[str, Any]:
+    return {
+        "description": line.description,
+        "amount_minor": line.amount_minor,
+        "service_id": line.service_id,
+        "session_id": line.session_id,
+        "day": line.day,
+    }
+
+
+def _with_clients() -> Select[Invoice, str]:
+    return select(Invoice, Client.name).join(
+        Client, and_(Client.business_id == Invoice.business_id, Client.client_id == Invoice.client_id)
+    )

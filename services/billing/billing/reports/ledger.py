@@ -1,0 +1,81 @@
+"""The ledger explained: a client's entries with words and with links to where they came from."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, select
+
+from billing.domain import ledger
+from billing.models import Transfer
+
+KIND_WORDS = {
+    "payment": "Payment received",
+    "payment_void": "Payment voided",
+    "refund": "Refund",
+    "adjustment_credit": "Adjustment in the client's favour",
+    "adjustment_debit": "Adjustment",
+    "session_completed": "Session",
+    "session_missed": "Missed session",
+    "session_cancelled": "Session taken back",
+    "invoice": "Charge on an invoice",
+    "invoice_void": "Charge taken back, its invoice is void",
+}
+
+# Where a source is to be seen: service and path. A void is its payment's, a cancellation its session's.
+LINKS = {
+    "payment": ("payments", "payments"),
+    "payment-void": ("payments", "payments"),
+    "refund": ("payments", "payments"),
+    "session": ("billing", "sessions"),
+    "session-cancel": ("billing", "sessions"),
+    "invoice": ("billing", "invoices"),
+    "invoice-void": ("billing", "invoices"),
+}
+
+
+def entries(business_id: str, client_id: str, first: date | None, last: date | None, after: int) -> Select[Transfer]:
+    """A client's transfers in order; `first` and `last` bound the effective date."""
+    query = select(Transfer).where(
+        Transfer.business_id == business_id, Transfer.client_id == client_id, Transfer.sequence > after
+    )
+    if first is not None:
+        query = query.where(Transfer.effective_on >= first)
+    if last is not None:
+        query = query.where(Transfer.effective_on <= last)
+    return query.order_by(Transfer.sequence)
+
+
+def explain(transfer: Transfer, url_of: Callable[[str], str]) -> dict[str, Any]:
+    """A transfer in words, with a link to where it came from; `url_of` tells a service's address."""
+    source_kind, _, source_id = transfer.source.partition(":")
+    favour = transfer.credit_account == ledger.client_account(transfer.client_id)
+    return {
+        "sequence": transfer.sequence,
+        "kind": transfer.kind,
+        "description": describe(transfer),
+        "memo": transfer.memo,
+        "change_minor": transfer.amount_minor if favour else -transfer.amount_minor,
+        "balance_after_minor": transfer.balance_after_minor,
+        "currency": transfer.currency,
+        "debit_account": transfer.debit_account,
+        "credit_account": transfer.credit_account,
+        "effective_on": transfer.effective_on,
+        "recorded_at": transfer.recorded_at,
+        "recorded_by": orjson.loads(transfer.recorded_by) if transfer.recorded_by else None,
+        "source": {"type": source_kind, "id": source_id, "href": _href(transfer, source_kind, source_id, url_of)},
+    }
+
+
+def describe(transfer: Transfer) -> str:
+    """What a transfer is, in a few words."""
+    return KIND_WORDS.get(transfer.kind, transfer.kind)
+
+
+def _href(transfer: Transfer, source_kind: str, source_id: str, url_of: Callable[[str], str]) -> str | None:
+    if source_kind not in LINKS:
+        return None
+    service, path = LINKS[source_kind]
+    shown_id = transfer.payment_id or source_id if source_kind == "refund" else source_id
+    return f"{url_of(service)}/v1/businesses/{transfer.business_id}/{path}/{shown_id}"
