@@ -1,17 +1,17 @@
 """A payment receipt as a PDF: what the one A4 page says and where it stands.
 
-Lengths are PDF points (1/72 inch). The writing of the file is `payments.pdf`.
+Lengths are PDF points (1/72 inch). The writing of the file is `common.pdf`.
 """
 
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from common.pdf.page import HEIGHT, WIDTH, Page
+from common.pdf.scripts import region_of
+from common.pdf.text import MAX_CHARS, Colour, Style, clean, shape_line
+from common.pdf.wrap import wrap
 from payments.domain.receipt import ReceiptDocument
-from payments.pdf.page import HEIGHT, WIDTH, Page
-from payments.pdf.scripts import region_of
-from payments.pdf.text import MAX_CHARS, Colour, Style, clean, shape_line
-from payments.pdf.wrap import wrap
 
 MARGIN: Final = 62.0
 INNER: Final = WIDTH - 2 * MARGIN

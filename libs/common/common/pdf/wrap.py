@@ -4,9 +4,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from payments.pdf.bidi import base_level
-from payments.pdf.scripts import region_of, script_of
-from payments.pdf.text import JOINERS, Line, Style, clean, clings, shape_line
+from common.pdf.bidi import base_level
+from common.pdf.scripts import region_of, script_of
+from common.pdf.text import JOINERS, Line, Style, clean, clings, shape_line
 
 _NOT_FIRST: Final = frozenset("、。，．！？：；）］｝」』】〕〉》〟ー々…·ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 _NOT_LAST: Final = frozenset("（［｛「『【〔〈《〝")

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
 
-from payments.pdf.embed import Code, UsedFont, embed, number_text
-from payments.pdf.fonts import BOLD, Face
-from payments.pdf.text import Colour, Glyph, Line, Style
-from payments.pdf.wrap import Paragraph
+from common.pdf.embed import Code, UsedFont, embed, number_text
+from common.pdf.fonts import BOLD, Face
+from common.pdf.text import Colour, Glyph, Line, Style
+from common.pdf.wrap import Paragraph
 
 WIDTH: Final = 595.28  # A4
 HEIGHT: Final = 841.89

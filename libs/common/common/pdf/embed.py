@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
 from reportlab.pdfbase import pdfdoc
 
-from payments.pdf.cff import cff_cids
-from payments.pdf.fonts import BOLD, Face
+from common.pdf.cff import cff_cids
+from common.pdf.fonts import BOLD, Face
 
 
 class Code(NamedTuple):
