@@ -1,11 +1,17 @@
-"""Scripts, directions, fonts and wrapping: the parts every document stands on."""
+"""Scripts, directions, fonts, wrapping and pages: the parts every document stands on."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
+from pypdf import PdfReader
 
 from common.pdf import fonts
 from common.pdf.bidi import base_level
 from common.pdf.cff import cff_cids
+from common.pdf.document import Document
 from common.pdf.embed import Code, UsedFont
 from common.pdf.samples import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from common.pdf.text import Style, cut_runs, shape_line, visual_order
@@ -88,3 +94,57 @@ def test_no_line_is_wider_than_its_room(filler: str, width: float) -> None:
     paragraph = wrap(filler * 100, style, width, 4)
     assert len(paragraph.lines) == 4
     assert paragraph.width <= width + 0.01
+
+
+STYLE = Style(10, (0.0, 0.0, 0.0))
+
+
+def _document() -> Document:
+    return Document("Title", "Author", "Subject", datetime(2025, 3, 3, tzinfo=UTC))
+
+
+def _read(document: Document) -> PdfReader:
+    return PdfReader(io.BytesIO(document.finish()))
+
+
+def test_pages_share_fonts_and_each_says_its_own() -> None:
+    document = _document()
+    for name in ("Anna 王", "Ben 小", "Cleo 明"):
+        document.next_page().paragraph(wrap(name, STYLE, 200, 1), 50, 700)
+    reader = _read(document)
+    assert [page.extract_text() for page in reader.pages] == ["Anna 王", "Ben 小", "Cleo 明"]
+    programs = set()
+    for page in reader.pages:
+        resources: Any = page["/Resources"]
+        fonts_of_page = resources["/Font"]
+        assert len(fonts_of_page) == 2
+        programs |= {font.indirect_reference.idnum for font in (f.get_object() for f in fonts_of_page.values())}
+    assert len(programs) == 2
+
+
+def test_earlier_pages_can_be_drawn_on_when_the_count_is_known() -> None:
+    document = _document()
+    for name in ("first", "second"):
+        document.next_page().paragraph(wrap(name, STYLE, 200, 1), 50, 700)
+    for number, page in enumerate(document.pages, 1):
+        page.paragraph(wrap(f"Page {number} of {len(document.pages)}", STYLE, 200, 1), 50, 50)
+    texts = [page.extract_text() for page in _read(document).pages]
+    assert texts == ["first\nPage 1 of 2", "second\nPage 2 of 2"]
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://pay.example/i/1?a=b&c=%20#x", "https://pay.example/i/1?a=b&c=%20#x"),
+        ("https://pay.example/王 (x)\n\ud800", "https://pay.example/%E7%8E%8B%20(x)%0A?"),
+        ("javascript:alert(1)", None),
+        ("", None),
+    ],
+)
+def test_only_web_addresses_become_links(url: str, target: str | None) -> None:
+    document = _document()
+    document.next_page().link(10, 20, 30, 40, url)
+    page: Any = _read(document).pages[0]
+    links = [annotation.get_object() for annotation in page.get("/Annots", [])]
+    assert [link["/A"]["/URI"] for link in links] == ([target] if target else [])
+    assert [list(link["/Rect"]) for link in links] == ([[10, 20, 40, 60]] if target else [])

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from common.pdf.document import Document
 from common.pdf.page import HEIGHT, WIDTH, Page
 from common.pdf.scripts import region_of
 from common.pdf.text import MAX_CHARS, Colour, Style, clean, shape_line
@@ -214,16 +215,17 @@ def render_receipt(receipt: ReceiptDocument) -> bytes:
     """
     region = _default_region(receipt)
     author = clean(receipt.business_name)
-    page = Page(
+    document = Document(
         title=f"Receipt no. {receipt.receipt_number} - {author[:200]}",
         author=author,
         subject="Payment receipt",
         created=_utc(receipt.issued_at),
     )
+    page = document.next_page()
     y = _header(page, receipt, region)
     if notice := _notice(receipt):
         y = _banner(page, notice, y)
     y = _amount(page, receipt, y)
     _table(page, _rows(receipt), y, region)
     _footer(page, receipt)
-    return page.finish()
+    return document.finish()
