@@ -28,6 +28,7 @@ TITLE: Final = Style(17, INK, bold=True)
 KIND: Final = Style(17, MUTED)
 BIG: Final = Style(34, INK, bold=True)
 BODY: Final = Style(10.5, INK)
+LINK: Final = Style(10.5, BLUE)
 BODY_BOLD: Final = Style(10.5, INK, bold=True)
 LABEL: Final = Style(10.5, MUTED)
 SMALL: Final = Style(8.5, MUTED)
@@ -54,12 +55,13 @@ class Notice(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """A labelled value, and how many lines it may take."""
+    """A labelled value, how many lines it may take, and the web address it opens when clicked."""
 
     label: str
     value: str | None
     max_lines: int = 1
     bold: bool = False
+    url: str = ""
 
 
 def header(page: Page, business_name: str, kind: str, number: str, remark: str = "", *, region: str) -> float:
@@ -94,9 +96,11 @@ def banner(page: Page, notice: Notice, top: float) -> float:
     return top - height - 22
 
 
-def figure(page: Page, label: str, text: str, code: str, top: float, *, struck: bool = False) -> float:
+def figure(
+    page: Page, label: str, text: str, code: str, top: float, *, struck: bool = False, region: str = "zh"
+) -> float:
     """The document's main amount, large, with the currency's code; struck through when it no longer counts."""
-    y = page.paragraph(wrap(label, LABEL, INNER, 1), MARGIN, top)
+    y = page.paragraph(wrap(label, LABEL, INNER, 1, region), MARGIN, top)
     unit = wrap(code, Style(13, MUTED), 70, 1)
     room = INNER - unit.width - 10
     text = clean(text)
@@ -122,10 +126,11 @@ def facts(page: Page, rows: Sequence[Fact], top: float, *, region: str) -> float
         if not row.value or not clean(row.value):
             continue
         page.rule(y, MARGIN, INNER, FAINT, 0.6)
-        style = BODY_BOLD if row.bold else BODY
+        style = LINK if row.url else BODY_BOLD if row.bold else BODY
         fits = max(1, int((y - FOOT - 16) // style.leading))
         value = wrap(row.value, style, INNER - LABELS, min(row.max_lines, fits), region)
         page.paragraph(wrap(row.label, LABEL, LABELS - 8, 1), MARGIN, y - 8)
+        page.link(MARGIN + LABELS, y - 8 - value.height, value.width, value.height, row.url)
         y = page.paragraph(value, MARGIN + LABELS, y - 8) - 8
     page.rule(y, MARGIN, INNER, FAINT, 0.6)
     return y

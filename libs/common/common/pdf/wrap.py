@@ -129,6 +129,9 @@ def wrap(text: str, style: Style, width: float, max_lines: int, region: str = "z
     text = clean(text)
     style = Style(style.size, style.colour, style.bold, region_of(text, region))
     base = base_level(text)
+    whole = shape_line(text, style, base) if len(text) <= _MAX_TOKEN else None
+    if whole and whole.width * style.size <= width:  # most cells of a table: shaped once, not word by word as well
+        return Paragraph([whole] if text else [], style)
     lines = [shape_line(line, style, base) for line in _Wrapper(style, width).fill(text, max_lines)]
     # Kerning across tokens can make a line a hair wider than its measured parts; shrink rather than overflow.
     widest = max((line.width for line in lines), default=0.0) * style.size
