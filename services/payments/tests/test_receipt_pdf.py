@@ -8,18 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
+from common.pdf import fonts
+from common.pdf.page import HEIGHT
+from common.pdf.samples import LEFT_TO_RIGHT, RIGHT_TO_LEFT
+from common.pdf.text import uncovered_characters
 from payments.domain.receipt import ReceiptDocument
-from payments.pdf import fonts
-from payments.pdf.bidi import base_level
-from payments.pdf.cff import cff_cids
-from payments.pdf.embed import Code, UsedFont
-from payments.pdf.page import HEIGHT
-from payments.pdf.text import Style, cut_runs, shape_line, uncovered_characters, visual_order
-from payments.pdf.wrap import wrap
 from payments.receipt_pdf import render_receipt
 
 RECEIPT = ReceiptDocument(
@@ -45,34 +41,6 @@ RECEIPT = ReceiptDocument(
     invoice_number="INV-2025-0031",
     reply_to_email="hello@harbour.example",
 )
-
-LEFT_TO_RIGHT = {
-    "latin": "Łukasz Ñandú Ğül Nguyễn Thị Ự ẞ",
-    "cyrillic": "Ірина Щербакова Қазақ",
-    "greek": "Γιώργος Παπαδόπουλος",
-    "georgian": "თბილისი გიორგი",
-    "devanagari": "श्री कृष्ण ज्ञानेश्वर त्रिपाठी हिन्दी",
-    "tamil": "தமிழ் ஸ்ரீநிவாசன் கொடி",
-    "telugu": "శ్రీనివాస్ తెలుగు",
-    "bengali": "শ্রীমতী বাংলা",
-    "thai": "นายสมชาย น้ำใจดี",
-    "lao": "ສົມສັກ ລາວ",
-    "khmer": "ភាសាខ្មែរ",
-    "burmese": "မြန်မာ",
-    "ethiopic": "አማርኛ ተስፋዬ",
-    "chinese": "王小明的收据，谢谢。",
-    "traditional chinese": "陳曉東醫療費收據",
-    "japanese": "株式会社さくら テスト 田中太郎",
-    "korean": "김철수 고객님 감사합니다",
-    "mixed": "Anna 王小明 Ирина 김철수 ज्ञानेश्वर Γιώργος สมชาย",
-    "currency signs": "₹ € £ ¥ ₩ ₺ ₽ ₿ ₦ ₱ ₫ ₪ ฿",
-}
-RIGHT_TO_LEFT = {
-    "arabic": "محمد العربي پچگ",
-    "hebrew": "שָׁלוֹם דוד",
-    "arabic and latin": "محمد العربي (Mohamed) 123",
-    "latin and hebrew": "Dr. דוד לוי Cohen",
-}
 
 
 def _extract(pdf: bytes) -> str:
@@ -192,41 +160,6 @@ def test_right_to_left_names_are_drawn_and_can_be_read_back(name: str) -> None:
     assert _letters(row.replace("Received from", "")) == _letters(name)  # readers differ in the order
 
 
-@pytest.mark.parametrize("name", [*LEFT_TO_RIGHT.values(), *RIGHT_TO_LEFT.values()])
-@pytest.mark.parametrize("bold", [False, True])
-def test_no_glyph_of_a_covered_script_is_the_missing_glyph(name: str, bold: bool) -> None:
-    style = Style(10, (0.0, 0.0, 0.0), bold=bold)
-    glyphs = shape_line(name, style).glyphs
-    assert glyphs
-    assert all(glyph.id != 0 for glyph in glyphs)
-
-
-def test_arabic_is_joined_and_runs_from_the_right() -> None:
-    style = Style(10, (0.0, 0.0, 0.0))
-    joined = [glyph.id for glyph in shape_line("محمد", style).glyphs]
-    apart = [shape_line(char, style).glyphs[0].id for char in "محمد"]
-    assert len(set(joined) & set(apart)) < len(set(apart))
-    texts = "".join(glyph.text for glyph in shape_line("محمد", style).glyphs)
-    assert texts == "محمد"[::-1]
-
-
-@pytest.mark.parametrize(
-    ("text", "visual"),
-    [
-        ("אבג (Anna) 12", "12 (Anna) גבא"),
-        ("Anna אבג 12", "Anna 12 גבא"),
-        ("אבג $45.00", "$45.00 גבא"),
-        ("a (אב) b", "a (בא) b"),
-    ],
-)
-def test_mixed_directions_follow_the_unicode_order(text: str, visual: str) -> None:
-    base = base_level(text)
-    runs = visual_order(cut_runs(text, base, bold=False, region="zh"))
-    mirrored = {"(": ")", ")": "("}
-    shown = ["".join(mirrored.get(c, c) for c in reversed(run.text)) if run.level % 2 else run.text for run in runs]
-    assert "".join(shown) == visual
-
-
 def test_a_name_cannot_turn_the_text_after_it_around() -> None:
     text = _extract(render_receipt(replace(RECEIPT, client_name="Anna \u202e00.54$ \u2066x")))
     assert "Received from Anna 00.54$ x" in text
@@ -258,40 +191,6 @@ def test_every_font_is_embedded_as_a_subset() -> None:
         assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
         assert str(font["/BaseFont"])[7] == "+"
     assert len(pdf) < 60_000
-
-
-def test_the_box_for_a_missing_glyph_survives_subsetting() -> None:
-    for name in (fonts.BASE, fonts.BOLD):
-        face = fonts.open_face(name)
-        assert face is not None
-        used = UsedFont(face, 1)
-        used.add(Code(0, "ગ", 1.0))
-        program, _ = used.subset()
-        box = hb.Font(hb.Face(program)).get_glyph_extents(0)
-        assert box.width > 0
-        assert box.height != 0
-
-
-def _cff_codes(font: str, text: str) -> tuple[dict[int, int], list[int]]:
-    """The codes a CFF font's glyphs are written with, and the whole font's own glyph numbers."""
-    face = fonts.open_face(font)
-    assert face is not None
-    used = UsedFont(face, 1)
-    for char in text:
-        used.add(Code(face.font.get_nominal_glyph(ord(char)), char, 1.0))
-    return used.subset()[1], cff_cids(face.face.reference_table("CFF ").data)
-
-
-@pytest.mark.parametrize("font", ["NotoSansJP-Regular", "NotoSansKR-Regular", "NotoSansSC-Regular"])
-def test_glyphs_of_fonts_with_glyph_numbers_keep_theirs_in_the_subset(font: str) -> None:
-    codes, numbers = _cff_codes(font, "王小明一的")
-    assert codes == {glyph: numbers[glyph] for glyph in codes}
-    assert numbers != list(range(len(numbers)))  # or this test would prove nothing
-
-
-def test_glyphs_of_fonts_with_glyph_names_go_by_their_place_in_the_subset() -> None:
-    codes, _ = _cff_codes("NotoSansSymbols2-Regular", "✓★☎")
-    assert sorted(codes.values()) == [1, 2, 3]
 
 
 def test_characters_no_font_has_do_no_harm() -> None:
@@ -340,15 +239,6 @@ def test_endless_text_stays_on_the_page(filler: str) -> None:
     page[0].extract_text(visitor_text=visit)
     assert min(bottoms) > 30
     assert max(bottoms) < HEIGHT - 40
-
-
-@pytest.mark.parametrize("filler", ["W", "word ", "王", "สมชาย", "محمد ", "ज्ञानेश्वर"])
-@pytest.mark.parametrize("width", [60.0, 200.0])
-def test_no_line_is_wider_than_its_room(filler: str, width: float) -> None:
-    style = Style(10, (0.0, 0.0, 0.0))
-    paragraph = wrap(filler * 100, style, width, 4)
-    assert len(paragraph.lines) == 4
-    assert paragraph.width <= width + 0.01
 
 
 def test_cut_text_ends_in_an_ellipsis_and_short_text_does_not() -> None:

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
 
-from payments.pdf.bidi import base_level, embedding_levels
-from payments.pdf.fonts import Face, base_face, find_face
-from payments.pdf.scripts import COMMON, LATIN, script_of
+from common.pdf.bidi import base_level, embedding_levels
+from common.pdf.fonts import Face, base_face, find_face
+from common.pdf.scripts import COMMON, LATIN, script_of
 
 MAX_CHARS: Final = 2000  # no field may cost more layout time than this many characters
 # Explicit direction controls let a name rearrange the words printed after it, so they are dropped.

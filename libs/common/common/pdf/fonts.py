@@ -13,7 +13,7 @@ from typing import Final
 
 import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
 
-from payments.pdf.scripts import COMMON, EAST_ASIAN, LATIN, script_of
+from common.pdf.scripts import COMMON, EAST_ASIAN, LATIN, script_of
 
 
 def _from_module(module: str) -> hb.Blob | None:
@@ -106,7 +106,7 @@ def open_face(name: str) -> Face | None:
 def base_face(bold: bool) -> Face:
     face = open_face(BOLD if bold else BASE)
     if face is None:
-        raise RuntimeError("receipts need the pymupdf-fonts package, which is not installed")
+        raise RuntimeError("PDFs need the pymupdf-fonts package, which is not installed")
     return face
 
 

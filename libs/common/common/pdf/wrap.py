@@ -4,9 +4,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from payments.pdf.bidi import base_level
-from payments.pdf.scripts import region_of, script_of
-from payments.pdf.text import JOINERS, Line, Style, clean, clings, shape_line
+from common.pdf.bidi import base_level
+from common.pdf.scripts import region_of, script_of
+from common.pdf.text import JOINERS, Line, Style, clean, clings, shape_line
 
 _NOT_FIRST: Final = frozenset("、。，．！？：；）］｝」』】〕〉》〟ー々…·ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 _NOT_LAST: Final = frozenset("（［｛「『【〔〈《〝")
@@ -129,6 +129,9 @@ def wrap(text: str, style: Style, width: float, max_lines: int, region: str = "z
     text = clean(text)
     style = Style(style.size, style.colour, style.bold, region_of(text, region))
     base = base_level(text)
+    whole = shape_line(text, style, base) if len(text) <= _MAX_TOKEN else None
+    if whole and whole.width * style.size <= width:  # most cells of a table: shaped once, not word by word as well
+        return Paragraph([whole] if text else [], style)
     lines = [shape_line(line, style, base) for line in _Wrapper(style, width).fill(text, max_lines)]
     # Kerning across tokens can make a line a hair wider than its measured parts; shrink rather than overflow.
     widest = max((line.width for line in lines), default=0.0) * style.size

@@ -1,4 +1,4 @@
-"""Font embedding: the glyphs a page takes from a font, as a font object inside the PDF.
+"""Font embedding: the glyphs a document takes from a font, as a font object inside the PDF.
 
 ReportLab's own font support takes no CFF outlines, which is how the East Asian fonts are made, and loses
 the source text of shaped glyphs, so text would not copy or search. Fonts are therefore embedded here:
@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import uharfbuzz as hb  # type: ignore[import-untyped]  # ships no types
 from reportlab.pdfbase import pdfdoc
 
-from payments.pdf.cff import cff_cids
-from payments.pdf.fonts import BOLD, Face
+from common.pdf.cff import cff_cids
+from common.pdf.fonts import BOLD, Face
 
 
 class Code(NamedTuple):
@@ -23,7 +23,7 @@ class Code(NamedTuple):
 
 
 class UsedFont:
-    """The glyphs one page takes from a face, and the character codes they are written with.
+    """The glyphs a document takes from a face, and the character codes they are written with.
 
     A code stands for a glyph together with its text, so that one shape used for different characters
     still extracts as the right ones. In CFF fonts the code has to be the font's own glyph number (CID),
@@ -128,7 +128,7 @@ def _subset_name(used: UsedFont) -> str:
 
 
 def embed(document: Any, used: UsedFont) -> Any:
-    """Add a used face to the document as a composite font; gives the reference for the page."""
+    """Add a used face to the document as a composite font; gives the reference for its pages."""
     program, new_ids = used.subset()
     face = used.face
     name = pdfdoc.PDFName(_subset_name(used))

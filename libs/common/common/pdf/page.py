@@ -1,16 +1,13 @@
-"""The page: placed glyphs, lines and boxes as PDF operators, written to a one-page file by ReportLab."""
+"""The page: placed glyphs, lines, boxes and links as PDF operators."""
 
-import io
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
-from reportlab.pdfbase import pdfdoc
-from reportlab.pdfgen.canvas import Canvas
-
-from payments.pdf.embed import Code, UsedFont, embed, number_text
-from payments.pdf.fonts import BOLD, Face
-from payments.pdf.text import Colour, Glyph, Line, Style
-from payments.pdf.wrap import Paragraph
+from common.pdf.embed import Code, UsedFont, number_text
+from common.pdf.fonts import BOLD, Face
+from common.pdf.text import Colour, Glyph, Line, Style
+from common.pdf.wrap import Paragraph
 
 WIDTH: Final = 595.28  # A4
 HEIGHT: Final = 841.89
@@ -55,33 +52,23 @@ def _place(glyphs: list[Glyph]) -> list[_Spot]:
 
 
 class Page:
-    """One A4 page. Shapes go straight to ReportLab's canvas; texts wait until the fonts are subset."""
+    """One A4 page, held until the fonts of all pages are subset: only then is it known how its texts are written."""
 
-    def __init__(self, *, title: str, author: str, subject: str, created: datetime) -> None:
-        """An empty page of a file with these properties; `created` is in UTC."""
-        self.out = io.BytesIO()
-        # invariant: the same content must give the same bytes, so no clock and no random id
-        self.canvas: Any = Canvas(self.out, (WIDTH, HEIGHT), invariant=1, pageCompression=1, lang="en")
-        self.canvas._preamble = ""  # otherwise every page names Helvetica, which nothing here uses
-        self.canvas.setTitle(title)
-        self.canvas.setAuthor(author)
-        self.canvas.setSubject(subject)
-        self.canvas.setCreator("Remit")
-        self.canvas.setViewerPreference("DisplayDocTitle", "true")
-        stamp = self.canvas._doc._timeStamp
-        stamp.YMDhms = created.timetuple()[:6]
-        self.fonts: dict[str, UsedFont] = {}
-        self.texts: list[tuple[list[_Spot], Style, float, float]] = []
+    def __init__(self, fonts: dict[str, UsedFont]) -> None:
+        """An empty page of a document whose used fonts, by name, are `fonts`; what the page uses is added there."""
+        self._fonts = fonts
+        self._shapes: list[Callable[[Any], None]] = []
+        self._texts: list[tuple[list[_Spot], Style, float, float]] = []
 
     def line(self, text: Line, style: Style, x: float, y: float) -> None:
         """Put a line with its left end and baseline at (x, y) from the page's lower left corner."""
         spots = _place(text.glyphs)
         for spot in spots:
             name = spot.face.name
-            if name not in self.fonts:
-                self.fonts[name] = UsedFont(spot.face, len(self.fonts) + 1)
-            self.fonts[name].add(spot.code)
-        self.texts.append((spots, style, x, y))
+            if name not in self._fonts:
+                self._fonts[name] = UsedFont(spot.face, len(self._fonts) + 1)
+            self._fonts[name].add(spot.code)
+        self._texts.append((spots, style, x, y))
 
     def paragraph(self, paragraph: Paragraph, x: float, top: float, *, right: bool = False) -> float:
         """Draw a paragraph from its top edge down; gives the y of its bottom edge.
@@ -96,24 +83,34 @@ class Page:
         return top - paragraph.height
 
     def rule(self, y: float, x: float, width: float, colour: Colour, weight: float) -> None:
-        self.canvas.setStrokeColorRGB(*colour)
-        self.canvas.setLineWidth(weight)
-        self.canvas.line(x, y, x + width, y)
+        def draw(canvas: Any) -> None:
+            canvas.setStrokeColorRGB(*colour)
+            canvas.setLineWidth(weight)
+            canvas.line(x, y, x + width, y)
+
+        self._shapes.append(draw)
 
     def box(self, x: float, y: float, width: float, height: float, fill: Colour) -> None:
-        self.canvas.setFillColorRGB(*fill)
-        self.canvas.roundRect(x, y, width, height, 4, stroke=0, fill=1)
+        def draw(canvas: Any) -> None:
+            canvas.setFillColorRGB(*fill)
+            canvas.roundRect(x, y, width, height, 4, stroke=0, fill=1)
 
-    def finish(self) -> bytes:
-        """Embed the fonts, write the texts and return the file."""
-        document = self.canvas._doc
-        fonts = {used.resource: embed(document, used) for used in self.fonts.values()}
-        document.idToObject[pdfdoc.BasicFonts].dict = fonts
-        for text in self.texts:
-            self.canvas._code.append(self._operators(*text))
-        self.canvas.showPage()
-        self.canvas.save()
-        return self.out.getvalue()
+        self._shapes.append(draw)
+
+    def link(self, x: float, y: float, width: float, height: float, url: str) -> None:
+        """Make a rectangle open a web address. An address that is not http(s) stays mere text."""
+        if not url.startswith(("https://", "http://")):
+            return
+        # A PDF holds addresses in ASCII; what is escaped already stays as it is.
+        target = quote(url, safe="%/:?#[]@!$&'()*+,;=-._~", errors="replace")
+        self._shapes.append(lambda canvas: canvas.linkURL(target, (x, y, x + width, y + height)))
+
+    def draw(self, canvas: Any) -> None:
+        """Put the page on ReportLab's canvas, texts above shapes. Every font must have been embedded."""
+        for shape in self._shapes:
+            shape(canvas)
+        for text in self._texts:
+            canvas._code.append(self._operators(*text))
 
     def _operators(self, spots: list[_Spot], style: Style, x: float, y: float) -> str:
         """PDF operators which show a line."""
@@ -128,7 +125,7 @@ class Page:
             if shown and (spot.face is not face or spot.rise != rise):
                 parts.append(_show(shown))
                 shown = []
-            used = self.fonts[spot.face.name]
+            used = self._fonts[spot.face.name]
             if spot.face is not face:
                 face = spot.face
                 parts.append(f"/{used.resource} {number_text(style.size)} Tf")

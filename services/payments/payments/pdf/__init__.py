@@ -1,7 +1,0 @@
-"""One-page PDF files in any script a name may be written in; each file here builds on the ones before it.
-
-`scripts` (what script a character has), `fonts` (what draws it), `bidi` (which way it reads), `text` (a line
-as glyphs), `wrap` (a paragraph as lines), `cff` and `embed` (fonts inside the file), `page` (the file).
-
-Lengths are PDF points (1/72 inch) unless said otherwise; "em" means a multiple of the font size.
-"""
