@@ -122,6 +122,15 @@ class Database:
         with self._session(write=False) as session:
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session all of whose reads see the database as it was at the first of them."""
+        with self._session(write=False) as session:
+            if not self.is_sqlite:  # a SQLite transaction is one by itself
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+                session.execute(text("SET LOCAL statement_timeout = '600s'"))
+            yield session
+
     def _wake(self, session: Session) -> None:
         for name in session.info.pop("wake", ()):
             if name in self.wakers:

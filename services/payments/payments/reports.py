@@ -136,6 +136,22 @@ def receipt(
     return None if row is None else (row[0], row[1])
 
 
+def figures(business_id: str, after: str, limit: int) -> Select[Any]:
+    """What the books must agree with, by payment id: (payment_id, client_id, amount_minor, refunded_minor, voided_at,
+    recorded_at, refunded_at)."""
+    refunded_at = (
+        select(func.max(Refund.created_at))
+        .where(Refund.business_id == Payment.business_id, Refund.payment_id == Payment.payment_id)
+        .scalar_subquery()
+    )
+    query: Select[Any] = select(
+        *(Payment.payment_id, Payment.client_id, Payment.amount_minor, Payment.refunded_minor),
+        *(Payment.voided_at, Payment.recorded_at, refunded_at.label("refunded_at")),
+    )
+    query = query.where(Payment.business_id == business_id, Payment.payment_id > after)
+    return query.order_by(Payment.payment_id).limit(limit)
+
+
 def as_json(payment: Payment | dict[str, Any], receipt_number: int) -> dict[str, Any]:
     """A payment as the API shows it."""
     facts = payment if isinstance(payment, dict) else vars(payment)

@@ -8,6 +8,18 @@ from common.web import feed
 
 
 def blueprints() -> Sequence[APIBlueprint]:
-    from billing.api import balances, businesses, clients  # noqa: PLC0415 - built when the app is
+    from billing.api import (  # noqa: PLC0415 - built when the app is
+        balances,
+        businesses,
+        catalog,
+        clients,
+        invoices,
+        reports,
+        schedules,
+        sessions,
+    )
 
-    return [businesses.api, clients.api, balances.api, feed.blueprint()]
+    return [
+        businesses.api, clients.api, balances.api, catalog.api, sessions.api, invoices.api, schedules.api, reports.api,
+        feed.blueprint(),
+    ]  # fmt: skip

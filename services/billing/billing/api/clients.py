@@ -188,7 +188,10 @@ def get_client(path: ClientPath) -> dict[str, Any]:
 @api.patch(f"{B}/clients/<string:client_id>", responses={200: ClientAnswer})
 @endpoint("billing:write")
 def change_client(path: ClientPath, body: ClientChanges) -> dict[str, Any]:
-    """Change a client; what is left out stays"""
+    """Change a client; what is left out stays
+
+    Making a client active whose inactive date has come takes that date away.
+    """
     business = _business_for_staff(path.business_id)
     changes = body.model_dump(exclude_unset=True)
     for required in ("name", "status"):
@@ -196,8 +199,16 @@ def change_client(path: ClientPath, body: ClientChanges) -> dict[str, Any]:
             raise Invalid(
                 "validation_failed", f"A client has a {required}.", [FieldError(required, "may not be empty")]
             )
-    client = clients.change(session(), path.business_id, path.client_id, changes)
+    client = clients.change(session(), business, path.client_id, changes)
     return as_json(client, clock.today(business.time_zone))
+
+
+@api.get(f"{B}/clients/<string:client_id>/closing-check")
+@endpoint("billing:read")
+def check_closing(path: ClientPath) -> dict[str, Any]:
+    """What stands in the way of deactivating a client: money owed or left, sessions to come, invoices open"""
+    caller().require_staff("client")
+    return clients.closing_check(session(), clients.find(session(), path.business_id, path.client_id))
 
 
 def _business_for_staff(business_id: str) -> Business:

@@ -21,6 +21,7 @@ class InvoiceFilters:
     status: str | None = None
     client_id: str | None = None
     overdue: bool | None = None
+    drafts: bool = True
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = [Invoice.business_id == self.business_id]
@@ -28,6 +29,8 @@ class InvoiceFilters:
             found.append(Invoice.status == self.status)
         if self.client_id is not None:
             found.append(Invoice.client_id == self.client_id)
+        if not self.drafts:
+            found.append(Invoice.number.is_not(None))
         if self.overdue is not None:
             late = and_(Invoice.status == "pending", Invoice.due_on.is_not(None), Invoice.due_on < self.today)
             found.append(late if self.overdue else ~late)
@@ -42,10 +45,15 @@ def invoices(filters: InvoiceFilters, after: tuple[Any, ...] | None) -> Select[I
 
 def find(session: Session, business_id: str, reference: str) -> tuple[Invoice, str] | None:
     """(invoice, client's name) by id or number; None when there is none."""
-    number = rules.parse_number(reference) if len(reference) < 20 else None
-    wanted = Invoice.invoice_id == reference if number is None else Invoice.number == number
-    row = session.execute(_with_clients().where(Invoice.business_id == business_id, wanted)).one_or_none()
+    row = session.execute(_with_clients().where(*is_meant(business_id, reference))).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def is_meant(business_id: str, reference: str) -> tuple[ColumnElement[bool], ...]:
+    """The one invoice with this id, or with the number that people mean by it."""
+    number = rules.parse_number(reference)
+    meant = Invoice.invoice_id == reference if number is None else Invoice.number == number
+    return Invoice.business_id == business_id, meant
 
 
 def lines(session: Session, business_id: str, invoice_id: str) -> Sequence[InvoiceLine]:

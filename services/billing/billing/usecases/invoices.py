@@ -14,6 +14,7 @@ from billing.domain.calendar import day_of
 from billing.domain.ledger import Posting
 from billing.domain.pay_link import pay_link
 from billing.models import Business, CatalogService, Invoice, InvoiceCounter, InvoiceLine, ServiceSession
+from billing.reports.invoices import is_meant
 from billing.usecases import accounts, allocations
 from billing.usecases.accounts import Account
 from billing.usecases.ledger import book
@@ -150,9 +151,7 @@ def request_email(session: Session, invoice: Invoice, portal_url: str) -> str:
 def lock(session: Session, business_id: str, reference: str) -> tuple[Invoice, Account]:
     """An invoice by id or number, and its client's account, locked: the account first, as everywhere. Raises
     NotFound."""
-    number = rules.parse_number(reference) if len(reference) < 20 else None
-    wanted = Invoice.invoice_id == reference if number is None else Invoice.number == number
-    query = select(Invoice).where(Invoice.business_id == business_id, wanted)
+    query = select(Invoice).where(*is_meant(business_id, reference))
     found = session.scalars(query).one_or_none()
     if found is None:
         raise NotFound("not_found", "There is no such invoice.")

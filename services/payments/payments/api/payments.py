@@ -26,6 +26,7 @@ from common.web.fields import (
     OptionalLine,
     OptionalText,
     PageQuery,
+    Query,
 )
 from common.web.paging import decode_cursor, page
 from payments import reports
@@ -134,6 +135,11 @@ class PaymentsQuery(PageQuery):
     q: str | None = Field(default=None, max_length=200)
 
 
+class FiguresQuery(Query):
+    after: str = Field(default="", max_length=64, description="The last payment id of the page before")
+    limit: int = Field(default=1000, ge=1, le=5000)
+
+
 def directory(business_id: str) -> Directory:
     return Directory(runtime(), session(), business_id)
 
@@ -172,6 +178,27 @@ def list_payments(path: BusinessPath, query: PaymentsQuery) -> dict[str, Any] | 
         query.limit,
         [last.received_on, last.payment_id] if last else None,
     )
+
+
+@api.get(f"{B}/payments/figures")
+@endpoint("payments:read")
+def list_figures(path: BusinessPath, query: FiguresQuery) -> dict[str, Any]:
+    """What was received and given back of every payment, by id, for whoever proves other books against it"""
+    caller().require_staff("business")
+    rows = session().execute(reports.figures(path.business_id, query.after, query.limit)).all()
+    return {
+        "items": [
+            {
+                "payment_id": row.payment_id,
+                "client_id": row.client_id,
+                "amount_minor": row.amount_minor,
+                "refunded_minor": row.refunded_minor,
+                "voided": row.voided_at is not None,
+                "changed_at": max(filter(None, (row.recorded_at, row.voided_at, row.refunded_at))),
+            }
+            for row in rows
+        ]
+    }
 
 
 @api.get(f"{B}/payments/<string:payment_id>", responses={200: PaymentAnswer})

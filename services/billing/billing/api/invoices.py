@@ -1,0 +1,279 @@
+"""Invoices: make, issue, list, show, print, e-mail, void; credit set against them; payments that could not be."""
+
+from datetime import date
+from typing import Any, Literal
+
+from flask.wrappers import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field, StrictBool
+
+from billing.api.clients import ClientPath
+from billing.domain import invoice as rules
+from billing.domain.invoice_document import InvoiceDocument, InvoiceDocumentLine
+from billing.domain.pay_link import pay_link
+from billing.invoice_pdf import render_invoice
+from billing.models import Business, Invoice
+from billing.reports import invoices as reports
+from billing.usecases import accounts, allocations, businesses, clients, invoices
+from billing.usecases.invoices import NewLine
+from common import clock
+from common.errors import NotFound
+from common.money import format_money
+from common.web.app import B, caller, endpoint, runtime, session
+from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, OptionalText, PageQuery
+from common.web.paging import decode_cursor, page
+
+api = APIBlueprint("invoices", __name__, abp_tags=[Tag(name="Invoices")], abp_security=[{"bearer": []}])
+
+MAX_LINES = 500
+
+
+class InvoicePath(BusinessPath):
+    reference: str = Field(min_length=1, max_length=64, description="The number, such as INV-000012, or the id")
+
+
+class LineBody(Body):
+    description: Line
+    amount_minor: AmountMinor
+    service_id: Id | None = None
+
+
+class NewInvoice(Body):
+    """Sessions of the client (completed, missed, or scheduled ones to be paid ahead), and ad hoc lines."""
+
+    client_id: Id
+    session_ids: list[Id] = Field(default=[], max_length=MAX_LINES)
+    lines: list[LineBody] = Field(default=[], max_length=MAX_LINES)
+    due_on: date | None = None
+    memo: OptionalText = None
+    draft: StrictBool = False
+
+
+class VoidBody(Body):
+    reason: Line
+
+
+class AllocationBody(Body):
+    invoice_number: Line
+    amount_minor: AmountMinor
+
+
+class AllocationsBody(Body):
+    allocations: list[AllocationBody] = Field(min_length=1, max_length=100)
+
+
+class InvoiceAnswer(BaseModel):
+    """An invoice as it stands; a draft has no number."""
+
+    id: str
+    number: str | None
+    client_id: str
+    client_name: str
+    status: Literal["draft", "pending", "paid", "void"]
+    overdue: bool
+    currency: str
+    total_minor: int
+    paid_minor: int
+    outstanding_minor: int
+    issued_on: date | None
+    due_on: date | None
+
+
+class InvoicesQuery(PageQuery):
+    status: Literal["draft", "pending", "paid", "void"] | None = None
+    client_id: str | None = Field(default=None, max_length=64)
+    overdue: bool | None = None
+
+
+class FlagsQuery(PageQuery):
+    client_id: str | None = Field(default=None, max_length=64)
+
+
+@api.post(f"{B}/invoices", responses={201: InvoiceAnswer})
+@endpoint("billing:write")
+def create_invoice(path: BusinessPath, body: NewInvoice) -> tuple[dict[str, Any], int]:
+    """Make an invoice, and issue it unless it is a draft
+
+    Ad hoc lines are charged when the invoice is issued, sessions when they are completed or missed.
+    """
+    caller().require_staff("business")
+    business = businesses.find(session(), path.business_id)
+    lines = [NewLine(**line.model_dump()) for line in body.lines]
+    invoice = invoices.create(
+        session(), business, body.client_id, body.session_ids, lines, caller().actor,
+        due_on=body.due_on, memo=body.memo, draft=body.draft,
+    )  # fmt: skip
+    return _shown(business, invoice), 201
+
+
+@api.get(f"{B}/invoices")
+@endpoint("billing:read")
+def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any]:
+    """Invoices, the newest first"""
+    business = businesses.find(session(), path.business_id)
+    own = caller().client_id
+    if own is not None and query.client_id not in (None, own):
+        raise NotFound("not_found", "There is no such client.")
+    filters = reports.InvoiceFilters(
+        path.business_id, clock.today(business.time_zone), query.status, own or query.client_id, query.overdue,
+        drafts=own is None,
+    )  # fmt: skip
+    rows = session().execute(
+        reports.invoices(filters, decode_cursor(query.cursor, str)).limit(query.limit + 1)
+    ).all()  # fmt: skip
+    last = rows[query.limit - 1][0] if len(rows) > query.limit else None
+    items = [reports.as_json(invoice, name, filters.today) for invoice, name in rows]
+    return page(items, query.limit, [last.invoice_id] if last else None)
+
+
+@api.get(f"{B}/invoices/<string:reference>", responses={200: InvoiceAnswer})
+@endpoint("billing:read")
+def get_invoice(path: InvoicePath) -> dict[str, Any]:
+    """One invoice with its lines, by number or id"""
+    business = businesses.find(session(), path.business_id)
+    return _shown(business, _visible(path)[0])
+
+
+@api.get(f"{B}/invoices/<string:reference>.pdf")
+@endpoint("billing:read")
+def get_invoice_pdf(path: InvoicePath) -> Response:
+    """The invoice as PDF"""
+    business = businesses.find(session(), path.business_id)
+    document = _document(business, *_visible(path))
+    name = document.number or "draft"
+    return Response(
+        render_invoice(document),
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}.pdf"'},
+    )
+
+
+@api.post(f"{B}/invoices/<string:reference>/issue", responses={200: InvoiceAnswer})
+@endpoint("billing:write")
+def issue_invoice(path: InvoicePath) -> dict[str, Any]:
+    """Issue a draft: it gets its number, and its ad hoc lines are charged"""
+    caller().require_staff("invoice")
+    business = businesses.find(session(), path.business_id)
+    return _shown(business, invoices.issue(session(), business, path.reference, caller().actor))
+
+
+@api.post(f"{B}/invoices/<string:reference>/void", responses={200: InvoiceAnswer})
+@endpoint("billing:write")
+def void_invoice(path: InvoicePath, body: VoidBody) -> dict[str, Any]:
+    """Void an invoice: what was paid on it becomes credit; a draft is thrown away"""
+    caller().require_staff("invoice")
+    business = businesses.find(session(), path.business_id)
+    return _shown(business, invoices.void(session(), business, path.reference, body.reason, caller().actor))
+
+
+@api.post(f"{B}/invoices/<string:reference>/email")
+@endpoint("billing:write")
+def email_invoice(path: InvoicePath) -> tuple[dict[str, Any], int]:
+    """E-mail the invoice to its client, with a link to pay what is still to be paid"""
+    caller().require_staff("invoice")
+    invoice, _ = _visible(path)
+    return {
+        "status": "accepted",
+        "request_id": invoices.request_email(session(), invoice, runtime().settings.portal),
+    }, 202
+
+
+@api.post(f"{B}/clients/<string:client_id>/allocations")
+@endpoint("billing:write")
+def apply_credit(path: ClientPath, body: AllocationsBody) -> tuple[dict[str, Any], int]:
+    """Set the client's credit against invoices, as much to each as is told; all or nothing"""
+    caller().require_staff("client")
+    business = businesses.find(session(), path.business_id)
+    account = accounts.lock_one(session(), path.business_id, path.client_id)
+    wanted = []
+    for allocation in body.allocations:
+        invoice, _ = invoices.lock(session(), path.business_id, allocation.invoice_number)
+        if invoice.client_id != path.client_id:
+            raise NotFound("not_found", f"This client has no invoice {allocation.invoice_number}.")
+        wanted.append((invoice, allocation.amount_minor))
+    allocations.apply_credit(session(), account, wanted, caller().actor)
+    return {
+        "invoices": [_shown(business, invoice) for invoice, _ in wanted],
+        "credit_minor": allocations.free_credit_minor(session(), account),
+        "currency": business.currency,
+    }, 201
+
+
+@api.get(f"{B}/clients/<string:client_id>/credit")
+@endpoint("billing:read")
+def get_credit(path: ClientPath) -> dict[str, Any]:
+    """What of the client's money can be set against invoices"""
+    caller().require_client(path.client_id)
+    account = accounts.look(session(), path.business_id, path.client_id)
+    credit_minor = max(0, allocations.free_credit_minor(session(), account))
+    return {"client_id": path.client_id, "credit_minor": credit_minor, "currency": account.currency}
+
+
+@api.get(f"{B}/payment-flags")
+@endpoint("billing:read")
+def list_flags(path: BusinessPath, query: FlagsQuery) -> dict[str, Any]:
+    """Payments that stayed credit, because the invoice they named is void, paid, another client's or not there"""
+    caller().require_staff("business")
+    businesses.find(session(), path.business_id)
+    found = reports.flags(path.business_id, query.client_id, decode_cursor(query.cursor, str))
+    rows = session().scalars(found.limit(query.limit + 1)).all()
+    items = [
+        {
+            "payment_id": row.payment_id,
+            "client_id": row.client_id,
+            "invoice_number": row.invoice_number,
+            "amount_minor": row.amount_minor,
+            "reason": row.reason,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]
+    return page(items, query.limit, [rows[query.limit - 1].payment_id] if len(rows) > query.limit else None)
+
+
+def _visible(path: InvoicePath) -> tuple[Invoice, str]:
+    """The invoice and its client's name. A client sees its own, once they are issued."""
+    found = reports.find(session(), path.business_id, path.reference)
+    own = caller().client_id
+    if found is None or (own is not None and (own != found[0].client_id or found[0].number is None)):
+        raise NotFound("not_found", "There is no such invoice.")
+    return found
+
+
+def _shown(business: Business, invoice: Invoice) -> dict[str, Any]:
+    client = clients.find(session(), business.business_id, invoice.client_id)
+    lines = reports.lines(session(), business.business_id, invoice.invoice_id)
+    shown = reports.as_json(invoice, client.name, clock.today(business.time_zone))
+    return {**shown, "lines": [reports.line_as_json(line) for line in lines]}
+
+
+def _document(business: Business, invoice: Invoice, client_name: str) -> InvoiceDocument:
+    outstanding_minor = rules.outstanding_minor(invoice)
+    number = "" if invoice.number is None else rules.format_number(invoice.number)
+    pay_url = None
+    if invoice.status == "pending":
+        pay_url = pay_link(
+            runtime().settings.portal, business.business_id, invoice.client_id, outstanding_minor, number
+        )
+    return InvoiceDocument(
+        business_name=business.name,
+        client_name=client_name,
+        number=number,
+        status=invoice.status,  # type: ignore[arg-type]
+        is_overdue=rules.is_overdue(invoice, clock.today(business.time_zone)),
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        issued_at=invoice.created_at,
+        time_zone=business.time_zone,
+        currency=invoice.currency,
+        lines=[
+            InvoiceDocumentLine(line.description, line.day, format_money(line.amount_minor, invoice.currency))
+            for line in reports.lines(session(), business.business_id, invoice.invoice_id)
+        ],
+        total_text=format_money(invoice.total_minor, invoice.currency),
+        paid_text=format_money(invoice.paid_minor, invoice.currency),
+        outstanding_text=format_money(outstanding_minor, invoice.currency),
+        pay_url=pay_url,
+        memo=invoice.memo,
+        reply_to_email=business.reply_to_email,
+    )

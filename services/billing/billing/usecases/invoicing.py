@@ -1,0 +1,110 @@
+"""Automated invoicing: on its days, what a client was charged for and no invoice asks for yet is invoiced."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.domain.calendar import Frequency, day_start, next_occurrence, occurrence
+from billing.models import Business, Invoicing, ServiceSession
+from billing.usecases import clients, invoices
+from billing.usecases.days import has_come
+from common import clock
+from common.errors import FieldError, Invalid
+
+ACTOR = {"type": "system", "id": "billing", "name": "Automated invoicing"}
+# A client's invoice takes so many sessions at most; the rest is on the next one.
+MOST_SESSIONS = 500
+
+
+def settings_of(session: Session, business_id: str, client_id: str) -> dict[str, Any]:
+    """A client's automated invoicing; frequency `off` without any. Raises NotFound."""
+    clients.find(session, business_id, client_id)
+    found = session.get(Invoicing, (business_id, client_id))
+    if found is None:
+        return {"frequency": "off", "delivery": "sent", "starts_on": None, "next_on": None}
+    return {
+        "frequency": found.frequency,
+        "delivery": found.delivery,
+        "starts_on": found.anchor_on,
+        "next_on": found.next_on,
+    }
+
+
+def set_up(
+    session: Session, business: Business, client_id: str, frequency: str, delivery: str, starts_on: date | None
+) -> dict[str, Any]:
+    """Set a client's automated invoicing, counted from `starts_on` (one period from today unless told). Raises
+    NotFound, Invalid."""
+    clients.find(session, business.business_id, client_id)
+    found = session.get(Invoicing, (business.business_id, client_id), with_for_update=True)
+    if frequency == "off":
+        if found is not None:
+            session.delete(found)
+            session.flush()
+        return settings_of(session, business.business_id, client_id)
+    today = clock.today(business.time_zone)
+    anchor_on = starts_on or occurrence(today, _frequency(frequency), 1)
+    if anchor_on < today - timedelta(days=366):
+        message = "this is more than a year ago"
+        raise Invalid("validation_failed", f"starts_on: {message}.", [FieldError("starts_on", message)])
+    session.merge(
+        Invoicing(
+            business_id=business.business_id,
+            client_id=client_id,
+            frequency=frequency,
+            delivery=delivery,
+            anchor_on=anchor_on,
+            next_on=anchor_on,
+        )
+    )
+    session.flush()
+    return settings_of(session, business.business_id, client_id)
+
+
+def invoice_due(session: Session, portal_url: str, limit: int = 50) -> int:
+    """Invoice clients whose day has come; answers how many rows were due. Days missed while nothing ran are made up,
+    each with its own invoice. Exactly once: the row is locked, and moved on in the same transaction."""
+    rows = session.execute(
+        select(Invoicing, Business)
+        .join(Business, Business.business_id == Invoicing.business_id)
+        .where(has_come(session, Invoicing.next_on))
+        .order_by(Invoicing.next_on, Invoicing.business_id, Invoicing.client_id)
+        .limit(limit)
+        .with_for_update(of=Invoicing, skip_locked=True)
+    ).all()
+    made = 0
+    for due, business in rows:
+        today = clock.today(business.time_zone)
+        while due.next_on <= today:
+            _invoice(session, business, due, portal_url)
+            due.next_on = next_occurrence(due.anchor_on, _frequency(due.frequency), due.next_on)
+            made += 1
+        session.flush()
+    return made
+
+
+def _invoice(session: Session, business: Business, due: Invoicing, portal_url: str) -> None:
+    sessions = session.scalars(
+        select(ServiceSession.session_id)
+        .where(
+            ServiceSession.business_id == due.business_id,
+            ServiceSession.client_id == due.client_id,
+            ServiceSession.status.in_(("completed", "missed")),
+            ServiceSession.invoice_id.is_(None),
+            ServiceSession.starts_at < day_start(due.next_on, business.time_zone),
+        )
+        .order_by(ServiceSession.starts_at)
+        .limit(MOST_SESSIONS)
+    ).all()
+    if not sessions:
+        return
+    invoice = invoices.create(session, business, due.client_id, sessions, [], ACTOR, draft=due.delivery == "draft")
+    if due.delivery == "sent":
+        invoices.request_email(session, invoice, portal_url)
+
+
+def _frequency(name: str) -> Frequency:
+    assert name in ("weekly", "biweekly", "monthly")
+    return name  # type: ignore[return-value]

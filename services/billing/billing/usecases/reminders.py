@@ -1,0 +1,149 @@
+"""Reminders: of pending invoices by days around their due date, of owed balances by a period; each told once."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.domain import invoice as rules
+from billing.domain.pay_link import pay_link
+from billing.domain.reminders import due_offset, period_start
+from billing.models import Business, ClientAccount, Invoice, ReminderSent, ReminderSettings
+from billing.usecases.clients import DAYS_AHEAD
+from common import clock
+from common.db import insert_or
+from common.events.billing import ReminderDue
+from common.outbox import emit
+
+DEFAULTS: dict[str, Any] = {
+    "invoice_offsets_days": [],
+    "owed_every_days": None,
+    "owed_minimum_minor": 1,
+    "deactivation_days_ahead": DAYS_AHEAD,
+}
+
+
+def settings_of(session: Session, business_id: str) -> dict[str, Any]:
+    """A business's reminder schedule; nothing is sent until there is one."""
+    found = session.get(ReminderSettings, business_id)
+    if found is None:
+        return dict(DEFAULTS)
+    return {
+        "invoice_offsets_days": orjson.loads(found.invoice_offsets_days),
+        "owed_every_days": found.owed_every_days,
+        "owed_minimum_minor": found.owed_minimum_minor,
+        "deactivation_days_ahead": found.deactivation_days_ahead,
+    }
+
+
+def set_up(session: Session, business: Business, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Set a business's reminder schedule. Periods of owed balances are counted from the day it is set."""
+    offsets = sorted(set(wanted["invoice_offsets_days"]))
+    session.merge(
+        ReminderSettings(
+            business_id=business.business_id,
+            **{**wanted, "invoice_offsets_days": orjson.dumps(offsets).decode()},
+            owed_since=clock.today(business.time_zone),
+        )
+    )
+    session.flush()
+    return settings_of(session, business.business_id)
+
+
+def businesses_that_remind(session: Session) -> Sequence[str]:
+    return session.scalars(select(ReminderSettings.business_id).order_by(ReminderSettings.business_id)).all()
+
+
+def remind(session: Session, business_id: str, portal_url: str) -> int:
+    """Tell what is due in one business today; answers how many reminders. One told before is left out by its row."""
+    settings = session.get_one(ReminderSettings, business_id)
+    business = session.get_one(Business, business_id)
+    today = clock.today(business.time_zone)
+    due = [
+        *_of_invoices(session, business, orjson.loads(settings.invoice_offsets_days), today, portal_url),
+        *_of_balances(session, business, settings, today, portal_url),
+    ]
+    if not due:
+        return 0
+    fresh = insert_or(session, ReminderSent).on_conflict_do_nothing().returning(ReminderSent.about)
+    new = set(
+        session.scalars(
+            fresh,
+            [
+                {"business_id": business_id, "about": event.reminder, "told_at": clock.now()}
+                for event in sorted(due, key=lambda event: event.reminder)
+            ],
+        )
+    )
+    told = [event for event in due if event.reminder in new]
+    emit(session, "billing", told)
+    return len(told)
+
+
+def _of_invoices(
+    session: Session, business: Business, offsets: Sequence[int], today: date, portal_url: str
+) -> list[ReminderDue]:
+    if not offsets:
+        return []
+    pending = session.scalars(
+        select(Invoice).where(
+            Invoice.business_id == business.business_id,
+            Invoice.status == "pending",
+            Invoice.due_on <= today - timedelta(days=min(offsets)),
+        )
+    )
+    found = []
+    for invoice in pending:
+        assert invoice.due_on is not None
+        assert invoice.number is not None
+        offset = due_offset(invoice.due_on, offsets, today)
+        if offset is None:
+            continue
+        number, owed_minor = rules.format_number(invoice.number), rules.outstanding_minor(invoice)
+        found.append(
+            ReminderDue(
+                business_id=business.business_id,
+                client_id=invoice.client_id,
+                sequence=invoice.sequence,
+                kind="invoice",
+                reminder=f"invoice:{invoice.invoice_id}:{offset}",
+                owed_minor=owed_minor,
+                currency=invoice.currency,
+                invoice_id=invoice.invoice_id,
+                invoice_number=number,
+                due_on=invoice.due_on,
+                days_overdue=(today - invoice.due_on).days,
+                pay_url=pay_link(portal_url, business.business_id, invoice.client_id, owed_minor, number),
+            )
+        )
+    return found
+
+
+def _of_balances(
+    session: Session, business: Business, settings: ReminderSettings, today: date, portal_url: str
+) -> list[ReminderDue]:
+    if settings.owed_every_days is None:
+        return []
+    period = period_start(settings.owed_since, settings.owed_every_days, today)
+    owing = session.execute(
+        select(ClientAccount.client_id, ClientAccount.balance_minor, ClientAccount.sequence).where(
+            ClientAccount.business_id == business.business_id,
+            ClientAccount.balance_minor <= -settings.owed_minimum_minor,
+        )
+    )
+    return [
+        ReminderDue(
+            business_id=business.business_id,
+            client_id=client_id,
+            sequence=max(sequence, 1),
+            kind="balance",
+            reminder=f"balance:{client_id}:{period}",
+            owed_minor=-balance_minor,
+            currency=business.currency,
+            pay_url=pay_link(portal_url, business.business_id, client_id, -balance_minor),
+        )
+        for client_id, balance_minor, sequence in owing
+    ]
