@@ -136,7 +136,7 @@ def receipt(
     return None if row is None else (row[0], row[1])
 
 
-def figures(business_id: str, after: str, limit: int) -> Select[Any]:
+def figures(business_id: str, after: str, limit: int) -> Any:
     """What the books must agree with, by payment id: (payment_id, client_id, amount_minor, refunded_minor, voided_at,
     recorded_at, refunded_at)."""
     refunded_at = (
@@ -144,7 +144,7 @@ def figures(business_id: str, after: str, limit: int) -> Select[Any]:
         .where(Refund.business_id == Payment.business_id, Refund.payment_id == Payment.payment_id)
         .scalar_subquery()
     )
-    query: Select[Any] = select(
+    query: Any = select(
         *(Payment.payment_id, Payment.client_id, Payment.amount_minor, Payment.refunded_minor),
         *(Payment.voided_at, Payment.recorded_at, refunded_at.label("refunded_at")),
     )

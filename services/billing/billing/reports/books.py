@@ -46,8 +46,8 @@ def transfers_run_on(session: Session, business_id: str) -> Iterator[str]:
     )
     for row in session.execute(wrong.order_by(found.c.client_id, found.c.sequence)):
         yield (
-            f"transfers ({row.client_id}, {row.sequence}): {row.balance_after_minor} after it, at place {row.place}; the"
-            f" transfers up to it add up to {row.sum_minor}"
+            f"transfers ({row.client_id}, {row.sequence}): {row.balance_after_minor} after it, at place {row.place};"
+            f" the transfers up to it add up to {row.sum_minor}"
         )
 
 

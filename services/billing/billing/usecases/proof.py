@@ -98,8 +98,10 @@ def _differences(row: dict[str, Any], booked: Any) -> Iterator[str]:
         kept_minor,
     ):
         yield (
-            f"payment {row['payment_id']}: client {row['client_id']}, {row['amount_minor']} received, {kept_minor} kept."
-            f" The ledger has client {booked.client_id}, {booked.received_minor} and {booked.net_minor}"
+            f"payment {row['payment_id']}: client {row['client_id']}, {row['amount_minor']} received,"
+            f" {kept_minor} kept;"
+            " the ledger has"
+            f" client {booked.client_id}, {booked.received_minor} and {booked.net_minor}"
         )
 
 
