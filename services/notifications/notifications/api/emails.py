@@ -14,13 +14,13 @@ from common.web.fields import Body, BusinessPath, Id, PageQuery
 from common.web.fields import Email as EmailAddress
 from common.web.paging import decode_cursor, page
 from notifications.domain import mail
+from notifications.domain.kinds import KindName
 from notifications.models import Email
 from notifications.usecases import emails
 from notifications.usecases.emails import NewEmail
 
 api = APIBlueprint("emails", __name__, abp_tags=[Tag(name="E-mails")], abp_security=[{"bearer": []}])
 
-Kind = Literal["receipt", "low_balance"]
 State = Literal["queued", "sent", "failed", "suppressed"]
 SAMPLE_FACTS: dict[str, dict[str, Any]] = {
     "receipt": {
@@ -37,7 +37,7 @@ class EmailPath(BusinessPath):
 
 class EmailsQuery(PageQuery):
     to: str | None = Field(default=None, max_length=254)
-    kind: Kind | None = None
+    kind: KindName | None = None
     status: State | None = None
     client_id: str | None = Field(default=None, max_length=64)
 
@@ -54,14 +54,14 @@ class NewEmailBody(Body):
 
 
 class PreviewBody(Body):
-    kind: Kind
+    kind: KindName
 
 
 class EmailAnswer(BaseModel):
     """A mail and its state."""
 
     id: str
-    kind: Kind
+    kind: KindName
     about: str
     client_id: str | None
     to: str | None

@@ -1,0 +1,43 @@
+"""What each kind of mail is: to whom it goes, what holds it back, what it carries, what its subject says. Its text is
+in `templates`, under its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from common.money import describe_balance
+from notifications.domain import documents
+from notifications.domain.documents import Document, Facts
+
+KindName = Literal["receipt", "low_balance"]
+
+
+def _receipt_subject(facts: Facts, business_name: str) -> str:
+    what = {"voided": ": payment voided", "refunded": ": refund"}.get(facts["event"], "")
+    return f"Receipt {facts['receipt_number']} from {business_name}{what}"
+
+
+def _low_balance_subject(facts: Facts, business_name: str) -> str:
+    words = describe_balance(facts["balance_minor"], facts["currency"])
+    return f"Your balance with {business_name}: your account {words}"
+
+
+def _nothing(_facts: Facts) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of mail. `switch` names the setting that holds it back; None: nothing does, as somebody asked for it or
+    must know. `subject` is given facts and the business's name."""
+
+    subject: Callable[[Facts, str], str]
+    switch: str | None
+    document: Callable[[Facts], Document | None] = _nothing
+    to: Literal["client", "business"] = "client"
+
+
+KINDS: dict[str, Kind] = {
+    "receipt": Kind(_receipt_subject, "receipts_enabled", documents.receipt),
+    "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
+}
