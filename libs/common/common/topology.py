@@ -7,6 +7,7 @@ from common.events.billing import (
     BusinessUpdated,
     ClientRegistered,
     ClientUpdated,
+    InvoiceEmailRequested,
 )
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 
@@ -24,6 +25,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         PaymentRefunded,
         ReceiptRequested,
         BalanceBelowThreshold,
+        InvoiceEmailRequested,
     ),
 }
 

@@ -1,13 +1,14 @@
-"""What notifications does when it hears of payments and balances: it queues mails, and calls nobody."""
+"""What notifications does when it hears of payments, balances and invoices: it queues mails, and calls nobody."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from common import directory
 from common.events import Event
-from common.events.billing import BalanceBelowThreshold
+from common.events.billing import BalanceBelowThreshold, InvoiceEmailRequested
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 from common.inbox import Handlers
 from notifications.usecases import emails
@@ -49,6 +50,23 @@ def warn_of_low_balance(events: Sequence[BalanceBelowThreshold], session: Sessio
     _queue(events, session, facts, "low_balance", [f"low-balance:{event.event_id}" for event in events])
 
 
+def mail_invoices(events: Sequence[InvoiceEmailRequested], session: Session) -> None:
+    """Queue an invoice that someone asked for."""
+    facts = [
+        {
+            "invoice_number": event.invoice_number,
+            "total_minor": event.total_minor,
+            "paid_minor": event.paid_minor,
+            "owed_minor": max(0, event.total_minor - event.paid_minor),
+            "currency": event.currency,
+            "due_on": _iso(event.due_on),
+            "pay_url": event.pay_url,
+        }
+        for event in events
+    ]
+    _queue(events, session, facts, "invoice", [f"invoice:{event.invoice_id}:{event.request_id}" for event in events])
+
+
 def receipt_key(payment_id: str, revision: int) -> str:
     return f"receipt:{payment_id}:{revision}"
 
@@ -71,6 +89,10 @@ def _receipt_facts(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> 
         "receipt_number": event.receipt_number,
         "receipt_revision": event.receipt_revision,
     }
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _queue(
@@ -108,4 +130,5 @@ HANDLERS: Handlers = {
     PaymentRefunded: mail_receipts,
     ReceiptRequested: mail_receipts_again,
     BalanceBelowThreshold: warn_of_low_balance,
+    InvoiceEmailRequested: mail_invoices,
 }

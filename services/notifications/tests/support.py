@@ -56,3 +56,11 @@ def inbox(mailbox: Sandbox) -> list[Any]:
     items = requests.get(f"{mailbox.web_url}/mail/messages", timeout=5).json()["items"]
     raw = [requests.get(f"{mailbox.web_url}/mail/messages/{item['id']}/raw", timeout=5).content for item in items]
     return [message_from_bytes(body, policy=policy.default) for body in raw]
+
+
+def text_of(mail: Any) -> str:
+    return str(mail.get_body(("plain",)).get_content())
+
+
+def html_of(mail: Any) -> str:
+    return str(mail.get_body(("html",)).get_content())

@@ -1,7 +1,7 @@
 """Mails: one for each fact, with its state; sent over real SMTP to the sandbox."""
 
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,6 +10,7 @@ from common.events.notifications import EmailFailed, EmailSent
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 from common.inbox import Delivery
 from common.testing import ServiceUnderTest
+from notifications.domain.kinds import KINDS, KindName
 from sandbox.box import Sandbox
 from services.notifications.tests.support import PDF, B, emails, inbox, send_due
 
@@ -153,7 +154,11 @@ def test_a_receipt_for_another_address_is_asked_for_here(notifications: ServiceU
     assert notifications.call("POST", f"{B}/emails", {**body, "to": "a@x.de\nBcc: y@x.de"}).status_code == 422
 
 
-@pytest.mark.parametrize("kind", ["receipt", "low_balance"])
+def test_the_api_names_every_kind() -> None:
+    assert set(get_args(KindName)) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_preview_shows_a_mail(notifications: ServiceUnderTest, kind: str) -> None:
     shown = notifications.call("POST", f"{B}/emails/preview", {"kind": kind}).json
     assert "Ada Example" in shown["text"]

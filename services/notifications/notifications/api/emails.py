@@ -28,6 +28,10 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "receipt_number": 12, "receipt_revision": 1,
     },
     "low_balance": {"balance_minor": 1500, "threshold_minor": 3000},
+    "invoice": {
+        "invoice_number": "INV-000012", "total_minor": 9000, "paid_minor": 3000, "owed_minor": 6000,
+        "due_on": "2026-03-16", "pay_url": "https://portal.example/pay",
+    },
 }  # fmt: skip
 
 

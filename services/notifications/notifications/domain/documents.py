@@ -25,3 +25,9 @@ def receipt(facts: Facts) -> Document:
         file_name=f"receipt-{facts['receipt_number']}.pdf",
         params={"revision": facts["receipt_revision"]},
     )
+
+
+def invoice(facts: Facts) -> Document:
+    """The invoice as it stands when it is fetched."""
+    number = facts["invoice_number"]
+    return Document(service="billing", path=f"/invoices/{number}.pdf", file_name=f"{number}.pdf")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from common.money import describe_balance
+from common.money import describe_balance, format_money
 from notifications.domain import documents
 from notifications.domain.documents import Document, Facts
 
-KindName = Literal["receipt", "low_balance"]
+KindName = Literal["receipt", "low_balance", "invoice"]
 
 
 def _receipt_subject(facts: Facts, business_name: str) -> str:
@@ -20,6 +20,12 @@ def _receipt_subject(facts: Facts, business_name: str) -> str:
 def _low_balance_subject(facts: Facts, business_name: str) -> str:
     words = describe_balance(facts["balance_minor"], facts["currency"])
     return f"Your balance with {business_name}: your account {words}"
+
+
+def _invoice_subject(facts: Facts, business_name: str) -> str:
+    owed_minor = facts["owed_minor"]
+    words = f"{format_money(owed_minor, facts['currency'])} to pay" if owed_minor > 0 else "paid"
+    return f"Invoice {facts['invoice_number']} from {business_name}: {words}"
 
 
 def _nothing(_facts: Facts) -> None:
@@ -40,4 +46,5 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "receipt": Kind(_receipt_subject, "receipts_enabled", documents.receipt),
     "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
+    "invoice": Kind(_invoice_subject, None, documents.invoice),
 }

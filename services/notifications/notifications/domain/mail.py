@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from common.money import describe_balance, format_money
+from notifications.domain import phrases
 from notifications.domain.kinds import KINDS
 
 METHOD_WORDS = {
@@ -25,7 +26,9 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,  # so that what is included ends its last line
 )
+_TEMPLATES.filters["day"] = phrases.day
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def resend(session: Session, business_id: str, email_id: str) -> Email:
     if email is None:
         raise NotFound("not_found", "There is no such mail.")
     if email.address is None:
-        raise Conflict("no_address", "This mail has no address. Give the client one, then ask for the receipt again.")
+        whom = KINDS[email.kind].to
+        raise Conflict("no_address", f"This mail has no address. Give the {whom} one; mails from then on go there.")
     if email.state == "queued":
         raise Conflict("already_queued", "This mail is on its way already.")
     email.state, email.reason = "queued", None
