@@ -8,6 +8,7 @@ from common.events.billing import (
     ClientRegistered,
     ClientUpdated,
     InvoiceEmailRequested,
+    ReminderDue,
 )
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 
@@ -26,6 +27,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         ReceiptRequested,
         BalanceBelowThreshold,
         InvoiceEmailRequested,
+        ReminderDue,
     ),
 }
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from common import directory
 from common.events import Event
-from common.events.billing import BalanceBelowThreshold, InvoiceEmailRequested
+from common.events.billing import BalanceBelowThreshold, InvoiceEmailRequested, ReminderDue
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 from common.inbox import Handlers
 from notifications.usecases import emails
@@ -65,6 +65,24 @@ def mail_invoices(events: Sequence[InvoiceEmailRequested], session: Session) -> 
         for event in events
     ]
     _queue(events, session, facts, "invoice", [f"invoice:{event.invoice_id}:{event.request_id}" for event in events])
+
+
+def remind(events: Sequence[ReminderDue], session: Session) -> None:
+    """Queue one mail for each reminder, of an invoice or of a balance."""
+    facts = [
+        {
+            "reminded_of": event.kind,
+            "owed_minor": event.owed_minor,
+            "balance_minor": -event.owed_minor,
+            "currency": event.currency,
+            "invoice_number": event.invoice_number,
+            "due_on": _iso(event.due_on),
+            "days_overdue": event.days_overdue,
+            "pay_url": event.pay_url,
+        }
+        for event in events
+    ]
+    _queue(events, session, facts, "reminder", [f"reminder:{event.reminder}" for event in events])
 
 
 def receipt_key(payment_id: str, revision: int) -> str:
@@ -131,4 +149,5 @@ HANDLERS: Handlers = {
     ReceiptRequested: mail_receipts_again,
     BalanceBelowThreshold: warn_of_low_balance,
     InvoiceEmailRequested: mail_invoices,
+    ReminderDue: remind,
 }

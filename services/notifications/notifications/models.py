@@ -49,3 +49,4 @@ class EmailSettings(NotificationsModel):
     reply_to: Mapped[str | None] = mapped_column(Text)
     receipts_enabled: Mapped[bool]
     low_balance_enabled: Mapped[bool]
+    reminders_enabled: Mapped[bool]

@@ -12,7 +12,7 @@ from notifications.settings import NotificationsSettings
 
 service = Service(
     name="notifications",
-    summary="E-mails: receipts, invoices and low-balance warnings, their delivery state and retries.",
+    summary="E-mails: receipts, invoices, reminders and warnings, their delivery state and retries.",
     blueprints=blueprints,
     handlers=HANDLERS,
     jobs=JOBS,

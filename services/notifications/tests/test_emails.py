@@ -60,7 +60,10 @@ def test_each_revision_is_a_mail_of_its_own(notifications: ServiceUnderTest, mai
 
 def test_who_has_no_address_or_wants_no_mail_is_suppressed(notifications: ServiceUnderTest) -> None:
     notifications.take(recorded("p1", client_id="mute"))
-    body = {"receipts_enabled": False, "from_name": "The Studio", "reply_to": "desk@x.de", "low_balance_enabled": True}
+    body = {
+        "from_name": "The Studio", "reply_to": "desk@x.de",
+        "receipts_enabled": False, "low_balance_enabled": True, "reminders_enabled": True,
+    }  # fmt: skip
     assert notifications.call("PUT", f"{B}/email-settings", body).json == body
     assert notifications.call("GET", f"{B}/email-settings").json == body
     notifications.take(recorded("p2"))

@@ -31,3 +31,8 @@ def invoice(facts: Facts) -> Document:
     """The invoice as it stands when it is fetched."""
     number = facts["invoice_number"]
     return Document(service="billing", path=f"/invoices/{number}.pdf", file_name=f"{number}.pdf")
+
+
+def reminded_of(facts: Facts) -> Document | None:
+    """The invoice that a reminder is about; a balance has no document."""
+    return invoice(facts) if facts["reminded_of"] == "invoice" else None

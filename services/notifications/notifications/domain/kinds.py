@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from common.money import describe_balance, format_money
-from notifications.domain import documents
+from notifications.domain import documents, phrases
 from notifications.domain.documents import Document, Facts
 
-KindName = Literal["receipt", "low_balance", "invoice"]
+KindName = Literal["receipt", "low_balance", "invoice", "reminder"]
 
 
 def _receipt_subject(facts: Facts, business_name: str) -> str:
@@ -26,6 +26,13 @@ def _invoice_subject(facts: Facts, business_name: str) -> str:
     owed_minor = facts["owed_minor"]
     words = f"{format_money(owed_minor, facts['currency'])} to pay" if owed_minor > 0 else "paid"
     return f"Invoice {facts['invoice_number']} from {business_name}: {words}"
+
+
+def _reminder_subject(facts: Facts, business_name: str) -> str:
+    if facts["reminded_of"] == "invoice":
+        return f"Invoice {facts['invoice_number']} from {business_name} {phrases.due(facts['days_overdue'])}"
+    words = describe_balance(facts["balance_minor"], facts["currency"])
+    return f"Reminder: your account with {business_name} {words}"
 
 
 def _nothing(_facts: Facts) -> None:
@@ -47,4 +54,5 @@ KINDS: dict[str, Kind] = {
     "receipt": Kind(_receipt_subject, "receipts_enabled", documents.receipt),
     "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
     "invoice": Kind(_invoice_subject, None, documents.invoice),
+    "reminder": Kind(_reminder_subject, "reminders_enabled", documents.reminded_of),
 }
