@@ -5,6 +5,7 @@ from common.events.billing import (
     BalanceBelowThreshold,
     BusinessRegistered,
     BusinessUpdated,
+    ClientDeactivationDue,
     ClientRegistered,
     ClientUpdated,
     InvoiceEmailRequested,
@@ -28,6 +29,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         BalanceBelowThreshold,
         InvoiceEmailRequested,
         ReminderDue,
+        ClientDeactivationDue,
     ),
 }
 

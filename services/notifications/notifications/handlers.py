@@ -1,4 +1,4 @@
-"""What notifications does when it hears of payments, balances and invoices: it queues mails, and calls nobody."""
+"""What notifications does when it hears of payments, balances, invoices and clients: it queues mails, calls nobody."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common import directory
+from common.directory import Client
 from common.events import Event
-from common.events.billing import BalanceBelowThreshold, InvoiceEmailRequested, ReminderDue
+from common.events.billing import BalanceBelowThreshold, ClientDeactivationDue, InvoiceEmailRequested, ReminderDue
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 from common.inbox import Handlers
+from notifications.domain.kinds import KINDS
 from notifications.usecases import emails
 from notifications.usecases.emails import NewEmail
 
@@ -85,6 +87,24 @@ def remind(events: Sequence[ReminderDue], session: Session) -> None:
     _queue(events, session, facts, "reminder", [f"reminder:{event.reminder}" for event in events])
 
 
+def tell_of_deactivations(events: Sequence[ClientDeactivationDue], session: Session) -> None:
+    """Queue one mail to the business for each client and date."""
+    clients = _clients(events, session)
+    facts = [
+        {
+            "client_name": clients[event.business_id, event.client_id].name,
+            "inactive_on": event.inactive_on.isoformat(),
+            "balance_minor": event.balance_minor,
+            "currency": event.currency,
+            "future_sessions": event.future_sessions,
+            "pending_invoices": event.pending_invoices,
+        }
+        for event in events
+    ]
+    abouts = [f"deactivation-due:{event.client_id}:{event.inactive_on}" for event in events]
+    _queue(events, session, facts, "deactivation_due", abouts)
+
+
 def receipt_key(payment_id: str, revision: int) -> str:
     return f"receipt:{payment_id}:{revision}"
 
@@ -121,24 +141,30 @@ def _queue(
     abouts: Sequence[str],
     is_asked_for: bool = False,
 ) -> None:
-    clients = directory.clients_of(session, {(event.business_id, event.client_id) for event in events})  # type: ignore[attr-defined]
+    clients = _clients(events, session)
     businesses = directory.businesses_of(session, {event.business_id for event in events})
     new = []
     for event, fact, about in zip(events, facts, abouts, strict=True):
         client = clients[event.business_id, event.client_id]  # type: ignore[attr-defined]
+        business = businesses[event.business_id]
         new.append(
             NewEmail(
                 business_id=event.business_id,
-                business_name=businesses[event.business_id].name,
+                business_name=business.name,
                 kind=kind,
                 about=about,
                 client_id=client.client_id,
-                address=client.email,
+                address=business.reply_to_email if KINDS[kind].to == "business" else client.email,
                 facts=fact,
                 is_asked_for=is_asked_for,
             )
         )
     emails.queue(session, new)
+
+
+def _clients(events: Sequence[Event], session: Session) -> dict[tuple[str, str], Client]:
+    """(business id, client id) → the copy of the client, of those that the events name; raises Retry for a stranger."""
+    return directory.clients_of(session, {(event.business_id, event.client_id) for event in events})  # type: ignore[attr-defined]
 
 
 HANDLERS: Handlers = {
@@ -150,4 +176,5 @@ HANDLERS: Handlers = {
     BalanceBelowThreshold: warn_of_low_balance,
     InvoiceEmailRequested: mail_invoices,
     ReminderDue: remind,
+    ClientDeactivationDue: tell_of_deactivations,
 }

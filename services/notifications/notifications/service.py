@@ -1,4 +1,4 @@
-"""Notifications on one page: mails to clients, each once, with their state."""
+"""Notifications on one page: mails to clients and businesses, each once, with their state."""
 
 from pathlib import Path
 

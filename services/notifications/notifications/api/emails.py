@@ -36,6 +36,10 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "reminded_of": "invoice", "invoice_number": "INV-000012", "owed_minor": 6000, "balance_minor": -6000,
         "due_on": "2026-03-16", "days_overdue": 7, "pay_url": "https://portal.example/pay",
     },
+    "deactivation_due": {
+        "client_name": "Ada Example", "inactive_on": "2026-03-16", "balance_minor": -1500,
+        "future_sessions": 2, "pending_invoices": 1,
+    },
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from common.money import describe_balance, format_money
 from notifications.domain import documents, phrases
 from notifications.domain.documents import Document, Facts
 
-KindName = Literal["receipt", "low_balance", "invoice", "reminder"]
+KindName = Literal["receipt", "low_balance", "invoice", "reminder", "deactivation_due"]
 
 
 def _receipt_subject(facts: Facts, business_name: str) -> str:
@@ -35,6 +35,10 @@ def _reminder_subject(facts: Facts, business_name: str) -> str:
     return f"Reminder: your account with {business_name} {words}"
 
 
+def _deactivation_due_subject(facts: Facts, _business_name: str) -> str:
+    return f"{facts['client_name']} becomes inactive on {phrases.day(facts['inactive_on'])}"
+
+
 def _nothing(_facts: Facts) -> None:
     return None
 
@@ -55,4 +59,5 @@ KINDS: dict[str, Kind] = {
     "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
     "invoice": Kind(_invoice_subject, None, documents.invoice),
     "reminder": Kind(_reminder_subject, "reminders_enabled", documents.reminded_of),
+    "deactivation_due": Kind(_deactivation_due_subject, None, to="business"),
 }

@@ -28,7 +28,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,  # so that what is included ends its last line
 )
-_TEMPLATES.filters.update(day=phrases.day, due=phrases.due)
+_TEMPLATES.filters.update(day=phrases.day, due=phrases.due, counted=phrases.counted)
 
 
 @dataclass(frozen=True)
