@@ -5,8 +5,11 @@ from common.events.billing import (
     BalanceBelowThreshold,
     BusinessRegistered,
     BusinessUpdated,
+    ClientDeactivationDue,
     ClientRegistered,
     ClientUpdated,
+    InvoiceEmailRequested,
+    ReminderDue,
 )
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 
@@ -24,6 +27,9 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         PaymentRefunded,
         ReceiptRequested,
         BalanceBelowThreshold,
+        InvoiceEmailRequested,
+        ReminderDue,
+        ClientDeactivationDue,
     ),
 }
 

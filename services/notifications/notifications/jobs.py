@@ -1,16 +1,18 @@
-"""The outside call that notifications makes: one mail, with its receipt attached."""
+"""The outside call that notifications makes: one mail, with its document attached."""
 
 from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from requests import Response
 
 from common.directory import Business, Client
 from common.jobs import Call, Job, TryLater
 from common.runtime import Runtime
 from notifications.client import MailServer, address
 from notifications.domain import mail
+from notifications.domain.kinds import KINDS
 from notifications.models import Email, EmailSettings
 from notifications.usecases import emails
 
@@ -25,36 +27,37 @@ def send(runtime: Runtime, call: Call) -> None:
         settings = session.get(EmailSettings, call.business_id)
     if business is None:
         raise TryLater("the business is not known here yet")
-    facts = orjson.loads(email.facts)
-    attachment = None
-    if email.kind == "receipt":
-        facts, attachment = _receipt(runtime, call.business_id, facts)
+    facts = _completed(runtime, call.business_id, orjson.loads(email.facts))
     words = mail.compose(email.kind, facts, business.name, client.name if client else business.name)
     message = _message(email, words, business, settings, runtime.settings.mail_from)  # type: ignore[attr-defined]
-    if attachment is not None:
-        name = f"receipt-{facts['receipt_number']}.pdf"
-        message.add_attachment(attachment, maintype="application", subtype="pdf", filename=name)
+    document = KINDS[email.kind].document(facts)
+    if document is not None:
+        pdf = _ask(runtime, call.business_id, document.service, document.path, document.params).content
+        message.add_attachment(pdf, maintype="application", subtype="pdf", filename=document.file_name)
     _server(runtime.settings.smtp_url).send(message)  # type: ignore[attr-defined]
 
 
-def _receipt(runtime: Runtime, business_id: str, facts: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The receipt's PDF from payments; and its facts, where the mail was asked for without them."""
-    path = f"/v1/businesses/{business_id}/payments/{facts['payment_id']}/receipt"
-    options: dict[str, Any] = {
-        "scope": "payments:read",
-        "business_id": business_id,
-        "params": {"revision": facts["receipt_revision"]},
-    }
-    pdf = runtime.ask("payments", "GET", path + ".pdf", **options)
-    if not pdf.ok:  # whatever it is, a later attempt may find it mended; they are bounded
-        raise TryLater(f"payments answered {pdf.status_code} when asked for the receipt")
-    if facts["event"] != "requested":
-        return facts, pdf.content
-    found = runtime.ask("payments", "GET", path, **options).json()
+def _completed(runtime: Runtime, business_id: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts; from payments, where a receipt was asked for by its number alone."""
+    if facts.get("event") != "requested":
+        return facts
+    path, params = f"/payments/{facts['payment_id']}/receipt", {"revision": facts["receipt_revision"]}
+    found = _ask(runtime, business_id, "payments", path, params).json()
     event = {"voided": "voided"}.get(found["status"], "recorded")
     return {**facts, "event": event, "day": found["received_on"], **{
         name: found[name] for name in ("amount_minor", "currency", "method")
-    }}, pdf.content  # fmt: skip
+    }}  # fmt: skip
+
+
+def _ask(runtime: Runtime, business_id: str, service: str, path: str, params: dict[str, int]) -> Response:
+    """What `service` answers of the business; raises TryLater when it refuses, Unavailable when it is away."""
+    answer = runtime.ask(
+        service, "GET", f"/v1/businesses/{business_id}{path}",
+        scope=f"{service}:read", business_id=business_id, params=params,
+    )  # fmt: skip
+    if not answer.ok:  # whatever it is, a later attempt may find it mended; they are bounded
+        raise TryLater(f"{service} answered {answer.status_code} when asked for {path}")
+    return answer
 
 
 def _message(

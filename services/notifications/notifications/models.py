@@ -13,8 +13,9 @@ class NotificationsModel(DeclarativeBase):
 
 
 class Email(NotificationsModel):
-    """One mail. `about` is unique, so that a fact is mailed once: receipt:<payment>:<revision>, low-balance:<event> …
-    state: queued, sent, failed or suppressed. `facts` is what its text is made from, as JSON."""
+    """One mail. `about` is unique, so that a fact is mailed once: receipt:<payment>:<revision>, low-balance:<event>,
+    invoice:<invoice>:<request> … state: queued, sent, failed or suppressed. `facts` is what its text is made from, as
+    JSON."""
 
     __tablename__ = "emails"
     __table_args__ = (
@@ -48,3 +49,4 @@ class EmailSettings(NotificationsModel):
     reply_to: Mapped[str | None] = mapped_column(Text)
     receipts_enabled: Mapped[bool]
     low_balance_enabled: Mapped[bool]
+    reminders_enabled: Mapped[bool]

@@ -1,4 +1,4 @@
-"""Notifications on one page: mails to clients, each once, with their state."""
+"""Notifications on one page: mails to clients and businesses, each once, with their state."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from notifications.settings import NotificationsSettings
 
 service = Service(
     name="notifications",
-    summary="E-mails: receipts and low-balance warnings, their delivery state and retries.",
+    summary="E-mails: receipts, invoices, reminders and warnings, their delivery state and retries.",
     blueprints=blueprints,
     handlers=HANDLERS,
     jobs=JOBS,

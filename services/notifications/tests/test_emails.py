@@ -1,25 +1,19 @@
 """Mails: one for each fact, with its state; sent over real SMTP to the sandbox."""
 
-from collections.abc import Iterator
 from datetime import date
-from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-import sandbox
-from common.events.billing import BalanceBelowThreshold, BusinessRegistered, ClientRegistered, ClientUpdated
+from common.events.billing import BalanceBelowThreshold, ClientRegistered, ClientUpdated
 from common.events.notifications import EmailFailed, EmailSent
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 from common.inbox import Delivery
-from common.jobs import JobLoop
-from common.testing import ServiceUnderTest, free_port_base
+from common.testing import ServiceUnderTest
+from notifications.domain.kinds import KINDS, KindName
 from sandbox.box import Sandbox
+from services.notifications.tests.support import PDF, B, emails, inbox, send_due
 
-B = "/v1/businesses/b1"
 FACTS: dict[str, Any] = {
     "business_id": "b1",
     "client_id": "ada",
@@ -27,74 +21,11 @@ FACTS: dict[str, Any] = {
     "method": "cash",
     "receipt_number": 7,
 }
-PDF = b"%PDF-1.4 a receipt"
-
-
-class Payments(BaseHTTPRequestHandler):
-    """Stands where payments would: answers any receipt."""
-
-    def do_GET(self) -> None:
-        body, kind = (PDF, "application/pdf") if ".pdf" in self.path else (
-            b'{"status":"recorded","received_on":"2026-03-01","amount_minor":4500,"currency":"USD","method":"cash"}',
-            "application/json",
-        )  # fmt: skip
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Sandbox]:
-    running = sandbox.start("127.0.0.1", free_port_base(), tmp_path / "box")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def notifications(tmp_path: Path, mailbox: Sandbox) -> Iterator[ServiceUnderTest]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Payments)
-    Thread(target=server.serve_forever, daemon=True).start()
-    subject = ServiceUnderTest(
-        "notifications", tmp_path, SMTP_URL=f"smtp://{mailbox.smtp_host}:{mailbox.smtp_port}",
-        PAYMENTS_URL=f"http://127.0.0.1:{server.server_port}",
-    )  # fmt: skip
-    subject.take(
-        BusinessRegistered(
-            business_id="b1", name="Studio\r\nBcc: x", currency="USD", time_zone="UTC", reply_to_email="o@x.de"
-        ),
-        ClientRegistered(business_id="b1", client_id="ada", name="陳美玲 <b>", email="ada@example.com"),
-        ClientRegistered(business_id="b1", client_id="mute", name="No Address"),
-    )
-    yield subject
-    subject.close()
-    server.shutdown()
-    server.server_close()
 
 
 def recorded(payment_id: str = "p1", **more: Any) -> PaymentRecorded:
     facts = {**FACTS, "receipt_revision": 1, "source": "manual", "received_on": date(2026, 3, 1), "amount_minor": 4500}
     return PaymentRecorded(payment_id=payment_id, **{**facts, **more})
-
-
-def send_due(subject: ServiceUnderTest) -> int:
-    return JobLoop("notifications", subject.runtime.database, subject.runtime.service.jobs, subject.runtime).run_due()
-
-
-def emails(subject: ServiceUnderTest, query: str = "") -> list[dict[str, Any]]:
-    return list(subject.call("GET", f"{B}/emails?{query}").json["items"])
-
-
-def inbox(mailbox: Sandbox) -> list[Any]:
-    import requests
-
-    items = requests.get(f"{mailbox.web_url}/mail/messages", timeout=5).json()["items"]
-    raw = [requests.get(f"{mailbox.web_url}/mail/messages/{item['id']}/raw", timeout=5).content for item in items]
-    return [message_from_bytes(body, policy=policy.default) for body in raw]
 
 
 def test_a_payment_is_one_mail_with_its_receipt(notifications: ServiceUnderTest, mailbox: Sandbox) -> None:
@@ -129,7 +60,10 @@ def test_each_revision_is_a_mail_of_its_own(notifications: ServiceUnderTest, mai
 
 def test_who_has_no_address_or_wants_no_mail_is_suppressed(notifications: ServiceUnderTest) -> None:
     notifications.take(recorded("p1", client_id="mute"))
-    body = {"receipts_enabled": False, "from_name": "The Studio", "reply_to": "desk@x.de", "low_balance_enabled": True}
+    body = {
+        "from_name": "The Studio", "reply_to": "desk@x.de",
+        "receipts_enabled": False, "low_balance_enabled": True, "reminders_enabled": True,
+    }  # fmt: skip
     assert notifications.call("PUT", f"{B}/email-settings", body).json == body
     assert notifications.call("GET", f"{B}/email-settings").json == body
     notifications.take(recorded("p2"))
@@ -223,7 +157,11 @@ def test_a_receipt_for_another_address_is_asked_for_here(notifications: ServiceU
     assert notifications.call("POST", f"{B}/emails", {**body, "to": "a@x.de\nBcc: y@x.de"}).status_code == 422
 
 
-@pytest.mark.parametrize("kind", ["receipt", "low_balance"])
+def test_the_api_names_every_kind() -> None:
+    assert set(get_args(KindName)) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_preview_shows_a_mail(notifications: ServiceUnderTest, kind: str) -> None:
     shown = notifications.call("POST", f"{B}/emails/preview", {"kind": kind}).json
     assert "Ada Example" in shown["text"]

@@ -14,13 +14,13 @@ from common.web.fields import Body, BusinessPath, Id, PageQuery
 from common.web.fields import Email as EmailAddress
 from common.web.paging import decode_cursor, page
 from notifications.domain import mail
+from notifications.domain.kinds import KindName
 from notifications.models import Email
 from notifications.usecases import emails
 from notifications.usecases.emails import NewEmail
 
 api = APIBlueprint("emails", __name__, abp_tags=[Tag(name="E-mails")], abp_security=[{"bearer": []}])
 
-Kind = Literal["receipt", "low_balance"]
 State = Literal["queued", "sent", "failed", "suppressed"]
 SAMPLE_FACTS: dict[str, dict[str, Any]] = {
     "receipt": {
@@ -28,6 +28,18 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "receipt_number": 12, "receipt_revision": 1,
     },
     "low_balance": {"balance_minor": 1500, "threshold_minor": 3000},
+    "invoice": {
+        "invoice_number": "INV-000012", "total_minor": 9000, "paid_minor": 3000, "owed_minor": 6000,
+        "due_on": "2026-03-16", "pay_url": "https://portal.example/pay",
+    },
+    "reminder": {
+        "reminded_of": "invoice", "invoice_number": "INV-000012", "owed_minor": 6000, "balance_minor": -6000,
+        "due_on": "2026-03-16", "days_overdue": 7, "pay_url": "https://portal.example/pay",
+    },
+    "deactivation_due": {
+        "client_name": "Ada Example", "inactive_on": "2026-03-16", "balance_minor": -1500,
+        "future_sessions": 2, "pending_invoices": 1,
+    },
 }  # fmt: skip
 
 
@@ -37,7 +49,7 @@ class EmailPath(BusinessPath):
 
 class EmailsQuery(PageQuery):
     to: str | None = Field(default=None, max_length=254)
-    kind: Kind | None = None
+    kind: KindName | None = None
     status: State | None = None
     client_id: str | None = Field(default=None, max_length=64)
 
@@ -54,14 +66,14 @@ class NewEmailBody(Body):
 
 
 class PreviewBody(Body):
-    kind: Kind
+    kind: KindName
 
 
 class EmailAnswer(BaseModel):
     """A mail and its state."""
 
     id: str
-    kind: Kind
+    kind: KindName
     about: str
     client_id: str | None
     to: str | None

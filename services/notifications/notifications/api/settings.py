@@ -18,6 +18,7 @@ class SettingsBody(Body):
     reply_to: OptionalEmail = None
     receipts_enabled: StrictBool = True
     low_balance_enabled: StrictBool = True
+    reminders_enabled: StrictBool = True
 
 
 def _as_json(settings: EmailSettings | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from common.money import describe_balance, format_money
+from notifications.domain import phrases
+from notifications.domain.kinds import KINDS
 
 METHOD_WORDS = {
     "cash": "cash",
@@ -17,7 +19,6 @@ METHOD_WORDS = {
     "card": "card",
     "paypal": "PayPal",
 }
-KINDS = ("receipt", "low_balance")
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
@@ -25,7 +26,9 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,  # so that what is included ends its last line
 )
+_TEMPLATES.filters.update(day=phrases.day, due=phrases.due, counted=phrases.counted)
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,7 @@ class Words:
 
 def subject_of(kind: str, facts: dict[str, Any], business_name: str) -> str:
     """The subject line of a mail, without line breaks."""
-    if kind == "receipt":
-        subject = f"Receipt {facts['receipt_number']} from {business_name}"
-        subject += {"voided": ": payment voided", "refunded": ": refund"}.get(facts["event"], "")
-    else:
-        words = describe_balance(facts["balance_minor"], facts["currency"])
-        subject = f"Your balance with {business_name}: your account {words}"
-    return " ".join(subject.split())
+    return " ".join(KINDS[kind].subject(facts, business_name).split())
 
 
 def compose(kind: str, facts: dict[str, Any], business_name: str, client_name: str) -> Words:

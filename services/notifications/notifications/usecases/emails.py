@@ -17,10 +17,10 @@ from common.ids import new_id
 from common.jobs import Call
 from common.outbox import emit
 from notifications.domain import mail
+from notifications.domain.kinds import KINDS
 from notifications.models import Email, EmailSettings
 
 JOB = "email"
-SWITCHES = {"receipt": "receipts_enabled", "low_balance": "low_balance_enabled"}
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,7 @@ def queue(session: Session, new: Sequence[NewEmail]) -> list[str]:
 
 
 def _row(email: NewEmail, settings: EmailSettings | None, now: datetime) -> dict[str, Any]:
-    reason = None
-    if settings is not None and not getattr(settings, SWITCHES[email.kind]) and not email.is_asked_for:
-        reason = "this kind of mail is switched off"
-    elif email.address is None:
-        reason = "the client has no e-mail address"
+    reason = _why_not(email, settings)
     return {
         "business_id": email.business_id,
         "email_id": new_id(),
@@ -76,6 +72,17 @@ def _row(email: NewEmail, settings: EmailSettings | None, now: datetime) -> dict
         "attempts": 0,
         "created_at": now,
     }
+
+
+def _why_not(email: NewEmail, settings: EmailSettings | None) -> str | None:
+    """Why the mail is not to be sent; None when it is."""
+    kind = KINDS[email.kind]
+    is_held_back = kind.switch is not None and settings is not None and not getattr(settings, kind.switch)
+    if is_held_back and not email.is_asked_for:
+        return "this kind of mail is switched off"
+    if email.address is None:
+        return f"the {kind.to} has no e-mail address"
+    return None
 
 
 def _settings(session: Session, business_ids: set[str]) -> dict[str, EmailSettings]:
@@ -97,7 +104,8 @@ def resend(session: Session, business_id: str, email_id: str) -> Email:
     if email is None:
         raise NotFound("not_found", "There is no such mail.")
     if email.address is None:
-        raise Conflict("no_address", "This mail has no address. Give the client one, then ask for the receipt again.")
+        whom = KINDS[email.kind].to
+        raise Conflict("no_address", f"This mail has no address. Give the {whom} one; mails from then on go there.")
     if email.state == "queued":
         raise Conflict("already_queued", "This mail is on its way already.")
     email.state, email.reason = "queued", None
