@@ -289,7 +289,7 @@ def count_by_state(session: Session) -> dict[str, int]:
     rows = session.execute(
         select(InboxRow.state, func.count()).where(InboxRow.state != "done").group_by(InboxRow.state)
     )
-    return {"parked": 0, "dead": 0, "discarded": 0} | dict(rows.tuples().all())
+    return {"parked": 0, "dead": 0, "discarded": 0} | dict(rows.all())
 
 
 def replay(session: Session, event_id: str) -> bool:

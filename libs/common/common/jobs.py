@@ -230,4 +230,4 @@ def not_done(session: Session, states: Sequence[str], limit: int) -> Sequence[Jo
 def count_open(session: Session) -> dict[str, int]:
     """How many jobs are due or claimed, and how many failed."""
     rows = session.execute(select(JobRow.state, func.count()).where(JobRow.state != "done").group_by(JobRow.state))
-    return {"due": 0, "claimed": 0, "failed": 0} | dict(rows.tuples().all())
+    return {"due": 0, "claimed": 0, "failed": 0} | dict(rows.all())

@@ -48,7 +48,7 @@ def run_due(database: Database, timers: Sequence[Timer], runtime: Any) -> int:
     """Run each timer that is due; answers how many. One that fails is tried again at its next time."""
     now = clock.now()
     with database.read() as session:
-        began = dict(session.execute(select(TimerRow.name, TimerRow.began_at)).tuples().all())
+        began = dict(session.execute(select(TimerRow.name, TimerRow.began_at)).all())
     run = 0
     for timer in timers:
         if timer.name in began and timer.due_before(now) <= began[timer.name] <= now:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.testing import ServiceUnderTest
+from services.billing.tests.studio import Studio
 
 
 @pytest.fixture
@@ -25,3 +26,17 @@ def business(billing: ServiceUnderTest) -> dict[str, Any]:
 @pytest.fixture
 def path(business: dict[str, Any]) -> str:
     return f"/v1/businesses/{business['id']}"
+
+
+@pytest.fixture
+def studio(billing: ServiceUnderTest, path: str) -> Studio:
+    """With pre-payment of 30.00 and reservation."""
+    return Studio(billing, path, prepayment_required=True, threshold_minor=3000, reserve_scheduled=True)
+
+
+@pytest.fixture
+def open_studio(billing: ServiceUnderTest, path: str) -> Iterator[Studio]:
+    """Without a gate; its books must be right at the end."""
+    studio = Studio(billing, path)
+    yield studio
+    assert studio.prove() == {}

@@ -94,7 +94,7 @@ def by_service(session: Session, filters: IncomeFilters) -> list[dict[str, Any]]
 def service_names(session: Session, business_id: str) -> dict[str, str]:
     """Service id → name, with the name of what belongs to no service."""
     found = select(CatalogService.service_id, CatalogService.name).where(CatalogService.business_id == business_id)
-    return {OTHER_INCOME: OTHER_NAME, **dict(session.execute(found).tuples().all())}
+    return {OTHER_INCOME: OTHER_NAME, **dict(session.execute(found).all())}
 
 
 def totals(lines: Sequence[dict[str, Any]]) -> dict[str, int]:

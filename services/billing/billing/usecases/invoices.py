@@ -233,7 +233,7 @@ def _check_services(session: Session, business_id: str, lines: Sequence[NewLine]
     names = dict(
         session.execute(
             select(CatalogService.service_id, CatalogService.name).where(CatalogService.business_id == business_id)
-        ).tuples().all()
+        ).all()
     )  # fmt: skip
     errors = [
         FieldError("service_id", f"there is no service '{line.service_id}'", row)

@@ -1,0 +1,215 @@
+"""What happens by the clock: deactivation on the day, reminders never twice, invoices on their days."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from billing import timers
+from billing.models import Client
+from common import clock
+from common.clock import Clock
+from common.events.billing import (
+    ClientDeactivated,
+    ClientDeactivationDue,
+    ClientReactivated,
+    ClientUpdated,
+    InvoiceEmailRequested,
+    InvoiceIssued,
+    ReminderDue,
+)
+from common.testing import ServiceUnderTest
+from services.billing.tests.studio import Studio
+
+SetClock = Callable[[str], None]
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Move the clock to a moment, in UTC."""
+
+    class Still(Clock):
+        moment = datetime.now(UTC)
+
+        def now(self) -> datetime:
+            return self.moment
+
+    still = Still()
+    monkeypatch.setattr(clock, "_clock", still)
+
+    def move(moment: str) -> None:
+        still.moment = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+    return move
+
+
+def studio_in(billing: ServiceUnderTest, time_zone: str) -> Studio:
+    body = {"name": time_zone, "currency": "USD", "time_zone": time_zone, "reply_to_email": "desk@studio.example"}
+    return Studio(billing, "/v1/businesses/" + billing.call("POST", "/v1/businesses", body).json["id"])
+
+
+def told(billing: ServiceUnderTest, *kinds: type) -> list[Any]:
+    return [event for event in billing.emitted() if isinstance(event, kinds)]
+
+
+def test_each_is_inactive_from_its_own_midnight_and_told_once(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-10T05:00:00")  # the 10th in Auckland, the 9th in Honolulu
+    west, east = studio_in(billing, "Pacific/Honolulu"), studio_in(billing, "Pacific/Auckland")
+    for studio in (west, east):
+        studio.call("PATCH", f"/clients/{studio.client_id}", {"inactive_on": "2026-06-11"})
+
+    def statuses() -> list[str]:
+        return [studio.call("GET", f"/clients/{studio.client_id}").json["status"] for studio in (west, east)]
+
+    for moment, expected, events in (
+        ("2026-06-10T11:59:59", ["active", "active"], 0),
+        ("2026-06-10T12:00:00", ["active", "inactive"], 1),
+        ("2026-06-11T09:59:59", ["active", "inactive"], 1),
+        ("2026-06-11T10:00:00", ["inactive", "inactive"], 2),
+        ("2026-08-01T00:00:00", ["inactive", "inactive"], 2),
+    ):
+        at(moment)
+        timers.announce_deactivated(billing.runtime)
+        timers.announce_deactivated(billing.runtime)
+        assert statuses() == expected, moment
+        assert len(told(billing, ClientDeactivated)) == events, moment
+    assert {event.client_id for event in told(billing, ClientDeactivated)} == {west.client_id, east.client_id}
+    assert east.add("2026-08-02T10:00:00Z").json["code"] == "client_inactive"
+    for query in ("/clients?status=inactive", "/balances?status=inactive"):
+        assert len(east.call("GET", query).json["items"]) == 1
+
+
+def test_a_date_missed_while_nothing_ran_is_told_afterwards(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-10T05:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.call("PATCH", f"/clients/{studio.client_id}", {"inactive_on": "2026-06-11"})
+    at("2026-07-20T05:00:00")
+    timers.announce_deactivated(billing.runtime)
+    (event,) = told(billing, ClientDeactivated)
+    assert (event.inactive_on, event.by) == (date(2026, 6, 11), "date")
+
+
+def test_staff_deactivate_and_reactivate_at_once(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-10T05:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    where = f"/clients/{studio.client_id}"
+    with billing.emits(ClientUpdated, ClientDeactivated) as events:
+        studio.call("PATCH", where, {"status": "inactive"})
+    assert events[-1].by == "staff"  # type: ignore[attr-defined]
+    timers.announce_deactivated(billing.runtime)
+    with billing.emits(ClientUpdated, ClientReactivated):
+        assert studio.call("PATCH", where, {"status": "active"}).json["status"] == "active"
+    studio.call("PATCH", where, {"inactive_on": "2026-06-01"})
+    with billing.emits(ClientUpdated, ClientReactivated):
+        again = studio.call("PATCH", where, {"status": "active"}).json
+    assert (again["status"], again["inactive_on"]) == ("active", None)
+    assert len(told(billing, ClientDeactivated)) == 2
+
+
+def test_staff_are_reminded_once_of_each_date(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T05:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.done("2026-05-01T10:00:00Z")
+    studio.add("2026-07-01T10:00:00Z")
+    studio.invoice(500)
+    where = f"/clients/{studio.client_id}"
+    studio.call("PATCH", where, {"inactive_on": "2026-06-11"})
+    timers.warn_of_deactivations(billing.runtime)
+    assert told(billing, ClientDeactivationDue) == []
+    at("2026-06-04T05:00:00")
+    for _ in range(2):
+        timers.warn_of_deactivations(billing.runtime)
+    (event,) = told(billing, ClientDeactivationDue)
+    assert (event.balance_minor, event.future_sessions, event.pending_invoices) == (-3500, 1, 1)
+    check = studio.call("GET", f"{where}/closing-check").json
+    assert (check["clear"], check["obstacles"]) == (False, ["owed_minor", "future_sessions", "pending_invoices"])
+    studio.call("PATCH", where, {"inactive_on": "2026-06-12"})
+    at("2026-06-05T05:00:00")
+    timers.warn_of_deactivations(billing.runtime)
+    assert len(told(billing, ClientDeactivationDue)) == 2
+
+
+def test_invoices_come_on_their_days_and_missed_ones_are_made_up(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-01-05T12:00:00")
+    studio = studio_in(billing, "America/New_York")
+    where = f"/clients/{studio.client_id}/invoicing"
+    assert studio.call("GET", where).json["frequency"] == "off"
+    body = {"frequency": "monthly", "delivery": "sent", "starts_on": "2026-01-31"}
+    assert studio.call("PUT", where, body).json["next_on"] == "2026-01-31"
+    studio.done("2026-01-10T15:00:00Z")
+    studio.done("2026-01-31T04:59:00Z", "miss")  # still the 30th in New York
+    later = studio.done("2026-01-31T05:00:00Z")
+    timers.invoice_due(billing.runtime)
+    assert told(billing, InvoiceIssued) == []
+    at("2026-01-31T05:00:00")
+    for _ in range(2):
+        timers.invoice_due(billing.runtime)
+    (invoice,) = studio.call("GET", "/invoices").json["items"]
+    assert (invoice["total_minor"], len(told(billing, InvoiceEmailRequested))) == (6000, 1)
+    assert studio.call("GET", where).json["next_on"] == "2026-02-28"
+    studio.done("2026-03-05T15:00:00Z")
+    at("2026-04-02T12:00:00")  # two days were missed
+    timers.invoice_due(billing.runtime)
+    assert [item["total_minor"] for item in studio.call("GET", "/invoices").json["items"]] == [3000, 3000, 6000]
+    assert studio.call("GET", f"/sessions/{later}").json["invoice_id"] is not None
+    assert studio.call("GET", where).json["next_on"] == "2026-04-30"
+    assert studio.call("PUT", where, {"frequency": "off"}).json["frequency"] == "off"
+    assert studio.prove() == {}
+
+
+def test_drafts_wait_for_staff(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-01-05T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.done("2026-01-04T15:00:00Z")
+    where = f"/clients/{studio.client_id}/invoicing"
+    assert studio.call("PUT", where, {"frequency": "weekly", "delivery": "draft"}).json["next_on"] == "2026-01-12"
+    at("2026-01-12T12:00:00")
+    timers.invoice_due(billing.runtime)
+    (draft,) = studio.call("GET", "/invoices").json["items"]
+    assert draft["status"] == "draft"
+    assert told(billing, InvoiceIssued, InvoiceEmailRequested) == []
+    assert studio.call("POST", f"/invoices/{draft['id']}/issue").json["number"] == "INV-000001"
+
+
+def test_reminders_come_once_each_and_stop_when_paid(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    wanted = {"invoice_offsets_days": [7, -3, 0], "owed_every_days": 30, "owed_minimum_minor": 100}
+    assert studio.call("PUT", "/reminders", wanted).json["invoice_offsets_days"] == [-3, 0, 7]
+    number = studio.invoice(2000, due_on="2026-06-20").json["number"]
+    kinds: list[tuple[str, Any]] = []
+    for day in ("2026-06-16", "2026-06-17", "2026-06-20", "2026-06-21", "2026-06-27", "2026-07-03"):
+        at(f"{day}T12:00:00")
+        for _ in range(2):
+            timers.remind(billing.runtime)
+    kinds = [(event.kind, event.days_overdue) for event in told(billing, ReminderDue)]
+    assert kinds == [("balance", None), ("invoice", -3), ("invoice", 0), ("invoice", 7), ("balance", None)]
+    assert told(billing, ReminderDue)[0].owed_minor == 2000
+    studio.pay(2000, invoice_number=number)
+    at("2026-12-01T12:00:00")
+    timers.remind(billing.runtime)
+    assert len(told(billing, ReminderDue)) == 5
+
+
+def test_without_a_schedule_nobody_is_reminded(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(2000, due_on="2026-05-01")
+    timers.remind(billing.runtime)
+    assert told(billing, ReminderDue) == []
+    assert studio.call("GET", "/reminders").json["invoice_offsets_days"] == []
+    bad = studio.call("PUT", "/reminders", {"invoice_offsets_days": [400], "owed_every_days": 0})
+    assert {error["field"] for error in bad.json["errors"]} == {"invoice_offsets_days.0", "owed_every_days"}
+
+
+def test_deactivation_is_stored_as_told_only(billing: ServiceUnderTest, at: SetClock) -> None:
+    """What is read is computed; the flag is about what was told."""
+    at("2026-06-10T05:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.call("PATCH", f"/clients/{studio.client_id}", {"inactive_on": "2026-06-12"})
+    at("2026-06-12T05:00:00")
+    with billing.runtime.database.read() as session:
+        row = session.get_one(Client, (studio.path.rsplit("/", 1)[1], studio.client_id))
+        assert (row.status, row.is_deactivated) == ("active", False)
+    assert studio.call("GET", f"/clients/{studio.client_id}").json["status"] == "inactive"
