@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from common.testing import eventually, free_port_base
-from tests.integration import story
+from tests.integration import gate, story
 
 START_SECONDS = 60
 
@@ -26,6 +26,7 @@ class Embedded:
         self.var_dir = folder / "var"
         self._environ = {**os.environ, "VAR_DIR": str(self.var_dir), "PORT_BASE": str(free_port_base()), "DEMO": "off"}
         self._http = requests.Session()
+        self._log = folder / "run.log"
         self.start()
 
     def start(self) -> None:
@@ -36,21 +37,22 @@ class Embedded:
         self.id = self.endpoints["business_id"]
 
     def _is_up(self) -> bool:
-        assert self.process.poll() is None, self.process.communicate()[0]
+        assert self.process.poll() is None, self.said()
         return (self.var_dir / "endpoints.json").exists()
 
-    def spawn(self) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "embedded"],
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        # To a file: a pipe that nobody reads fills up, and whoever writes to it stands still.
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "embedded"], env=self._environ, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def said(self) -> str:
+        return self._log.read_text()
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
     def url(self, service: str) -> str:
         return str(self.endpoints[service])
@@ -66,7 +68,7 @@ def remit(tmp_path: Path) -> Iterator[Embedded]:
     running = Embedded(tmp_path)
     yield running
     running.process.send_signal(signal.SIGTERM)
-    running.process.communicate(timeout=30)
+    assert running.process.wait(30) == 0
 
 
 def test_the_story(remit: Embedded) -> None:
@@ -74,11 +76,16 @@ def test_the_story(remit: Embedded) -> None:
     assert stat.S_IMODE((remit.var_dir / "endpoints.json").stat().st_mode) == 0o600
 
 
+def test_the_gate_under_concurrency(remit: Embedded) -> None:
+    gate.check_two_at_once(remit)
+    for price_minor, balance_minor, expected in gate.CROWDS:
+        gate.check_many_at_once(remit, price_minor, balance_minor, expected)
+
+
 def test_a_second_run_on_the_same_folder_is_refused(remit: Embedded) -> None:
     second = remit.spawn()
-    output, _ = second.communicate(timeout=60)
-    assert second.returncode == 1
-    assert "another `make run` is using" in output
+    assert second.wait(60) == 1
+    assert "another `make run` is using" in remit.said()
 
 
 def test_nothing_is_lost_by_kill_9(remit: Embedded) -> None:

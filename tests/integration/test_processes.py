@@ -13,7 +13,7 @@ from common import topology
 from common.bus import rabbit
 from common.testing import eventually
 from tests.harness.system import Business, System
-from tests.integration import story
+from tests.integration import gate, story
 
 pytestmark = pytest.mark.broker
 
@@ -63,6 +63,17 @@ def test_fifty_at_once_with_one_key(remit: Told, system: System) -> None:
     eventually(system.is_quiet, "nothing under way")
     assert len(remit.call("GET", "billing", f"/clients/{client['id']}/ledger").json()["items"]) == 1
     assert len(remit.call("GET", "notifications", "/emails").json()["items"]) == 1
+
+
+def test_two_sessions_at_once_pass_the_gate_once(remit: Told) -> None:
+    gate.check_two_at_once(remit)
+
+
+@pytest.mark.parametrize(("price_minor", "balance_minor", "expected"), gate.CROWDS)
+def test_two_hundred_at_once_pass_as_far_as_the_money_goes(
+    remit: Told, price_minor: int, balance_minor: int, expected: int
+) -> None:
+    gate.check_many_at_once(remit, price_minor, balance_minor, expected)
 
 
 def test_poison_harms_nobody_and_operators_deal_with_it(remit: Told, system: System) -> None:

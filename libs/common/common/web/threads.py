@@ -1,5 +1,6 @@
 """A WSGI server in threads of this process: for what runs many services in one, and for the sandbox."""
 
+import logging
 import socket
 import threading
 
@@ -8,6 +9,9 @@ from waitress import create_server, wasyncore
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 STOP_SECONDS = 10.0
+
+# A line for every request that has to wait a moment helps nobody, least of all during a burst.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class ThreadedServer:
