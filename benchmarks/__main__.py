@@ -11,7 +11,9 @@ from benchmarks.figure import Figure, Findings
 from common import events, logs
 from tests.harness.servers import running
 
-MEASUREMENTS = ("record_payment", "relay_events", "billing_events", "balance_lag", "record_batch")
+MEASUREMENTS = (
+    "record_payment", "relay_events", "billing_events", "balance_lag", "record_batch", "reports_at_scale",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -16,7 +16,8 @@ from benchmarks.figure import Figure, Findings, alternate
 from benchmarks.relay_events import purge
 from benchmarks.stage import Stage, recorded_messages, staged
 from benchmarks.statements import recorded
-from billing.models import ClientAccount, Transfer
+from billing.domain.tally import NO_DAY
+from billing.models import ClientAccount, TallyChange, Transfer
 from common import topology
 from common.bus import rabbit
 from common.bus.rabbit import RabbitBus
@@ -32,7 +33,7 @@ PREFETCH = 200  # of the baseline; without one kombu takes the whole queue at on
 QUEUE = topology.queue_of("billing")
 
 accounts, transfers = ClientAccount.__table__, Transfer.__table__
-inbox, outbox = InboxRow.__table__, OutboxRow.__table__
+inbox, outbox, tallies = InboxRow.__table__, OutboxRow.__table__, TallyChange.__table__
 
 
 def measure(servers: Servers, quick: bool) -> Findings:
@@ -114,7 +115,7 @@ def consume_one_by_one(stage: Stage, database: Database, stop: threading.Event) 
 
 
 def post(connection: Connection, envelope: dict[str, Any]) -> None:
-    """One payment on the ledger: inbox row, locked account, transfer, total, BalanceChanged."""
+    """One payment on the ledger: inbox row, locked account, transfer, tallies, total, BalanceChanged."""
     data, business_id, now = envelope["data"], envelope["businessid"], func.now()
     is_new = connection.execute(
         upsert(inbox)
@@ -139,7 +140,16 @@ def post(connection: Connection, envelope: dict[str, Any]) -> None:
             amount_minor=data["amount_minor"], currency=data["currency"], kind="payment",
             source=f"payment:{data['payment_id']}", line=0, effective_on=data["received_on"], recorded_at=now,
             recorded_by=orjson.dumps(data["recorded_by"]).decode(), memo=None, balance_after_minor=balance_minor,
+            payment_id=data["payment_id"],
         )
+    )  # fmt: skip
+    connection.execute(
+        insert(tallies),
+        [
+            {"business_id": business_id, "change_id": new_id(), "day": day, "name": name,
+             "amount_minor": data["amount_minor"], "items": 1}
+            for day, name in ((NO_DAY, "prepaid"), (data["received_on"], f"received:{data['method']}"))
+        ],
     )  # fmt: skip
     connection.execute(update(accounts).where(mine).values(balance_minor=balance_minor, sequence=sequence))
     told = {

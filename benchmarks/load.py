@@ -40,6 +40,11 @@ class Connection:
         self._socket.sendall(head.encode() + body)
         return self._read()
 
+    def get(self, path: str, headers: str = "") -> tuple[int, bytes]:
+        """(status, body) of the answer."""
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n{headers}\r\n".encode())
+        return self._read()
+
     def _read(self) -> tuple[int, bytes]:
         received = b""
         while b"\r\n\r\n" not in received:

@@ -120,7 +120,16 @@ def sessions_are_charged(session: Session, business_id: str) -> Iterator[str]:
 def invoices_add_up(session: Session, business_id: str) -> Iterator[str]:
     """An invoice's total is its lines', what is paid is what is allocated, and its state follows from both."""
     lines = _sum_by_invoice(InvoiceLine, InvoiceLine.amount_minor, business_id)
-    held = _sum_by_invoice(Allocation, LEFT_MINOR, business_id)
+    held = (
+        select(
+            Allocation.invoice_id,
+            func.sum(LEFT_MINOR).label("sum_minor"),
+            func.aggregate_strings(Allocation.allocation_id, ", ").label("ids"),
+        )
+        .where(Allocation.business_id == business_id)
+        .group_by(Allocation.invoice_id)
+        .subquery()
+    )
     total_minor, paid_minor = func.coalesce(lines.c.sum_minor, 0), func.coalesce(held.c.sum_minor, 0)
     status = case(
         (Invoice.status.in_(("draft", "void")), Invoice.status),
@@ -128,7 +137,7 @@ def invoices_add_up(session: Session, business_id: str) -> Iterator[str]:
         else_="pending",
     )
     wrong = (
-        select(Invoice, total_minor, paid_minor, status)
+        select(Invoice, total_minor, paid_minor, held.c.ids, status)
         .outerjoin(lines, lines.c.invoice_id == Invoice.invoice_id)
         .outerjoin(held, held.c.invoice_id == Invoice.invoice_id)
         .where(
@@ -136,11 +145,11 @@ def invoices_add_up(session: Session, business_id: str) -> Iterator[str]:
             or_(Invoice.total_minor != total_minor, Invoice.paid_minor != paid_minor, Invoice.status != status),
         )
     )
-    for invoice, lines_minor, held_minor, expected in session.execute(wrong):
+    for invoice, lines_minor, held_minor, ids, expected in session.execute(wrong):
         yield (
             f"invoices {invoice.invoice_id} (number {invoice.number}): {invoice.status}, {invoice.paid_minor} of"
-            f" {invoice.total_minor} paid; its lines add up to {lines_minor}, its allocations to {held_minor}, so it is"
-            f" {expected}"
+            f" {invoice.total_minor} paid; its lines add up to {lines_minor}, its allocations ({ids or 'none'}) to"
+            f" {held_minor}, so it is {expected}"
         )
 
 
