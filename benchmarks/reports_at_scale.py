@@ -3,7 +3,6 @@ and month. Each client has ten entries, one in each month: five payments and fiv
 
 import statistics
 from collections.abc import Sequence
-from datetime import date
 
 import psycopg
 
@@ -51,9 +50,9 @@ FROM (SELECT client_id, count(*) AS n, sum(CASE WHEN kind = 'payment' THEN amoun
       FROM transfers WHERE business_id = %(business)s GROUP BY client_id) AS t
 WHERE a.business_id = %(business)s AND a.client_id = t.client_id;
 INSERT INTO tallies (business_id, day, name, amount_minor, items)
-SELECT %(business)s, '0001-01-01', CASE WHEN balance_minor < 0 THEN 'owed' ELSE 'prepaid' END, sum(abs(balance_minor)),
+SELECT %(business)s, DATE '0001-01-01', CASE WHEN balance_minor < 0 THEN 'owed' ELSE 'prepaid' END, sum(abs(balance_minor)),
        count(*) FROM client_accounts WHERE business_id = %(business)s AND balance_minor <> 0 GROUP BY 3
-UNION ALL SELECT %(business)s, '0001-01-01', 'clients', 0, count(*) FROM clients WHERE business_id = %(business)s
+UNION ALL SELECT %(business)s, DATE '0001-01-01', 'clients', 0, count(*) FROM clients WHERE business_id = %(business)s
 UNION ALL SELECT %(business)s, effective_on,
        CASE WHEN kind = 'payment' THEN 'received:cash' ELSE 'income:' || service_id END, sum(amount_minor), count(*)
 FROM transfers WHERE business_id = %(business)s GROUP BY 2, 3;
@@ -81,10 +80,10 @@ def measure(servers: Servers, quick: bool) -> Findings:
 def fill(stage: Stage, clients: int) -> None:
     """A ledger of the size told, in the stage's one business."""
     values = {"business": stage.payers[0].business_id, "clients": clients, "entries": ENTRIES}
-    with psycopg.connect(stage.database_url("billing")) as connection, connection.cursor() as cursor:
+    with psycopg.connect(stage.database_url("billing"), cursor_factory=psycopg.ClientCursor) as connection:
         for statement in FILL.split(";\n"):
             if statement.strip():
-                cursor.execute(statement, values)
+                connection.execute(statement, values)
     with psycopg.connect(stage.database_url("billing"), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 
