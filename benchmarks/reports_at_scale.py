@@ -50,8 +50,9 @@ FROM (SELECT client_id, count(*) AS n, sum(CASE WHEN kind = 'payment' THEN amoun
       FROM transfers WHERE business_id = %(business)s GROUP BY client_id) AS t
 WHERE a.business_id = %(business)s AND a.client_id = t.client_id;
 INSERT INTO tallies (business_id, day, name, amount_minor, items)
-SELECT %(business)s, DATE '0001-01-01', CASE WHEN balance_minor < 0 THEN 'owed' ELSE 'prepaid' END, sum(abs(balance_minor)),
-       count(*) FROM client_accounts WHERE business_id = %(business)s AND balance_minor <> 0 GROUP BY 3
+SELECT %(business)s, DATE '0001-01-01', CASE WHEN balance_minor < 0 THEN 'owed' ELSE 'prepaid' END,
+       sum(abs(balance_minor)), count(*)
+FROM client_accounts WHERE business_id = %(business)s AND balance_minor <> 0 GROUP BY 3
 UNION ALL SELECT %(business)s, DATE '0001-01-01', 'clients', 0, count(*) FROM clients WHERE business_id = %(business)s
 UNION ALL SELECT %(business)s, effective_on,
        CASE WHEN kind = 'payment' THEN 'received:cash' ELSE 'income:' || service_id END, sum(amount_minor), count(*)
