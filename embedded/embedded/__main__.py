@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from common import auth, clock, logs
 from common.settings import Settings, SettingsError
-from embedded.demo import first_business
+from embedded.demo import ZONE, first_business
 from embedded.stack import Stack
 
 TOKEN_SECONDS = 30 * 86_400
@@ -56,7 +56,7 @@ def _serve(stack: Stack, settings: EmbeddedSettings, stop: threading.Event) -> i
     token = stack.operator_token(TOKEN_SECONDS)
     business = first_business(
         endpoints, token, stack.var_dir / ".seeded",
-        with_demo=settings.demo == "on", today=clock.today("America/New_York"),
+        with_demo=settings.demo == "on", today=clock.today(ZONE),
     )  # fmt: skip
     written = {**endpoints, "business_id": business["id"], "token": token}
     auth.write_private(stack.var_dir / "endpoints.json", json.dumps(written, indent=2) + "\n")
@@ -93,8 +93,9 @@ Try next, in another terminal:
        {endpoints["billing"]}{api}/clients/batch | head -c 300; echo
      curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: text/csv' --data-binary @examples/payments.csv \\
        {endpoints["payments"]}{api}/payments/batch | head -c 300; echo
-  2. See who has money left and who owes:
+  2. See who has money left and who owes, and what each service brought in:
      curl -s -H "Authorization: Bearer $TOKEN" '{endpoints["billing"]}{api}/balances?sort=-balance&limit=5'
+     curl -s -H "Authorization: Bearer $TOKEN" '{endpoints["billing"]}{api}/service-reports?limit=5'
   3. Read the receipts that were mailed:
      {endpoints.get("sandbox", "(the sandbox is off)")}/mail
 

@@ -1,14 +1,16 @@
-"""A demo business with clients and payments, made through the APIs as any team would. Every call carries an
+"""A demo business with clients, sessions and payments, made through the APIs as any team would. Every call carries an
 idempotency key, so a start that was killed half-way goes on where it was."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 
 TIMEOUT_SECONDS = 30
+ZONE = "America/New_York"
 CLIENTS = [
     ("Ada Lovelace", "ada@example.com", "C-001"),
     ("Béla Bartók", "bela@example.com", "C-002"),
@@ -23,6 +25,15 @@ PAYMENTS = [
     ("C-001", "120.00", "bank_transfer", 9), ("C-002", "45.00", "cash", 7), ("C-003", "90.00", "card_terminal", 6),
     ("C-004", "60.00", "bank_transfer", 5), ("C-005", "45.50", "cash", 3), ("C-001", "30.00", "cash", 2),
     ("C-007", "200.00", "check", 1), ("C-008", "15.00", "cash", 0),
+]  # fmt: skip
+
+SERVICES = [("Piano lesson", 4500, 45), ("Voice lesson", 5000, 60), ("Music theory, in a group", 2000, 60)]
+# Client, service, days from today, at what hour, and what became of it.
+SESSIONS = [
+    ("C-001", 0, -8, 15, "complete"), ("C-002", 1, -7, 16, "complete"), ("C-003", 2, -6, 17, "miss"),
+    ("C-004", 0, -5, 10, "complete"), ("C-006", 1, -4, 11, "complete"), ("C-005", 2, -3, 17, "cancel"),
+    ("C-007", 1, -2, 15, "complete"), ("C-001", 0, -1, 15, "complete"), ("C-007", 1, 2, 15, None),
+    ("C-001", 0, 3, 15, None), ("C-003", 2, 5, 17, None),
 ]  # fmt: skip
 
 
@@ -40,20 +51,41 @@ def first_business(
     body = {
         "name": name,
         "currency": "USD",
-        "time_zone": "America/New_York",
+        "time_zone": ZONE,
         "reply_to_email": "office@harmony.example",
     }
     business = found[0] if found else api.call("POST", billing, body, key="first-business")
     if with_demo:
         clients = [{"name": name, "email": email, "external_ref": ref} for name, email, ref in CLIENTS]
-        api.call("POST", f"{billing}/{business['id']}/clients/batch", {"clients": clients}, key="demo-clients")
-        control = {"session_control": {"prepayment_required": True, "threshold_minor": 3000}}
-        api.call("PATCH", f"{billing}/{business['id']}", control)
+        made = api.call("POST", f"{billing}/{business['id']}/clients/batch", {"clients": clients}, key="demo-clients")
+        ids = {client["external_ref"]: client["id"] for client in made["clients"]}
+        _hold_sessions(api, f"{billing}/{business['id']}", ids, today)
         rows = [f"{ref},{amount},{method},{today - timedelta(days=ago)}" for ref, amount, method, ago in PAYMENTS]
         csv = "\n".join(["client,amount,method,received_on", *rows])
         api.call("POST", f"{payments}/{business['id']}/payments/batch", csv, key="demo-payments")
+        control = {"session_control": {"prepayment_required": True, "threshold_minor": 3000}}
+        api.call("PATCH", f"{billing}/{business['id']}", control)
     done_file.touch()
     return dict(business)
+
+
+def _hold_sessions(api: "_Api", billing: str, client_ids: Mapping[str, str], today: date) -> None:
+    """Sessions of the days around today, and an invoice for one of them."""
+    service_ids = []
+    for number, (name, price_minor, minutes) in enumerate(SERVICES):
+        body = {"name": name, "price_minor": price_minor, "duration_minutes": minutes}
+        service_ids.append(api.call("POST", f"{billing}/services", body, key=f"demo-service-{number}")["id"])
+    for number, (client, service, days, hour, outcome) in enumerate(SESSIONS):
+        starts_at = datetime.combine(today + timedelta(days=days), time(hour), ZoneInfo(ZONE))
+        body = {
+            "client_id": client_ids[client], "service_id": service_ids[service], "starts_at": starts_at.isoformat(),
+        }  # fmt: skip
+        added = api.call("POST", f"{billing}/sessions", body, key=f"demo-session-{number}")
+        if outcome and added:
+            api.call("POST", f"{billing}/sessions/{added['id']}/{outcome}", key=f"demo-outcome-{number}")
+        if client == "C-006" and added:
+            invoice = {"client_id": client_ids[client], "session_ids": [added["id"]]}
+            api.call("POST", f"{billing}/invoices", invoice, key="demo-invoice")
 
 
 class _Api:

@@ -206,7 +206,7 @@ def _document(business: Business, client_name: str, found: Statement) -> Stateme
                 line.transfer.effective_on,
                 ": ".join(filter(None, (ledger_reports.describe(line.transfer), line.transfer.memo))),
                 money(line.change_minor),
-                money(line.balance_minor),
+                describe_balance(line.balance_minor, business.currency),
             )
             for line in found.lines
         ],

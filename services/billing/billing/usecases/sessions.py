@@ -20,7 +20,7 @@ from common import clock
 from common.errors import Conflict, NotFound
 from common.events.billing import SessionCancelled, SessionCharged, SessionScheduled
 from common.ids import new_id
-from common.money import format_money
+from common.money import describe_balance, format_money
 from common.outbox import emit
 
 Actor = dict[str, Any]
@@ -83,9 +83,9 @@ def _too_little(client: Client, account: Account, price_minor: int, shortfall_mi
     def money(amount_minor: int) -> str:
         return format_money(amount_minor, account.currency)
 
-    reserved = f", {money(account.reserved_minor)} of it reserved for sessions" if account.reserved_minor else ""
+    reserved = f"; {money(account.reserved_minor)} are reserved for sessions" if account.reserved_minor else ""
     return (
-        f"{client.name}'s balance is {money(account.balance_minor)}{reserved}. A session needs"
+        f"{client.name} {describe_balance(account.balance_minor, account.currency)}{reserved}. A session needs"
         f" {money(account.gate.required_minor(price_minor))} available; {money(shortfall_minor)} is missing."
         " Send the pay link, or record a payment first."
     )
