@@ -25,6 +25,12 @@ token: ## Print an operator's token for whichever stack is running
 	  docker compose run --rm --no-deps -T operator remit tokens issue --caller operator --scope operator --ttl 12h; \
 	else $(BIN)/remit tokens issue --caller operator --scope operator --ttl 12h; fi
 
+.PHONY: prove
+prove: ## Prove the books of whichever stack is running: do all figures agree?
+	@if docker compose ps -q billing-worker 2>/dev/null | grep -q .; then \
+	  docker compose exec -T billing-worker remit billing do prove; \
+	else $(BIN)/remit billing do prove; fi
+
 .PHONY: up
 up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox
 	SANDBOX=on docker compose --profile sandbox up --build --wait

@@ -17,7 +17,7 @@ from common.db import Database
 from common.errors import Unavailable
 from common.inbox import Consumer
 from common.service import Service
-from common.settings import Settings
+from common.settings import Settings, SettingsError
 
 PEER_TIMEOUT_SECONDS = (1.0, 3.0)
 BUS_PROBE_SECONDS = 1.0
@@ -45,11 +45,19 @@ class Runtime:
 
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(_required(self.settings.auth_jwks_file, "AUTH_JWKS_FILE"))
+        return Verifier(self._key_file(self.settings.auth_jwks_file, "jwks.json", "AUTH_JWKS_FILE"))
 
     @cached_property
     def signer(self) -> Signer:
-        return Signer(_required(self.settings.service_key_file, "SERVICE_KEY_FILE"))
+        name = f"{self.service.name}.key.json"
+        return Signer(self._key_file(self.settings.service_key_file, name, "SERVICE_KEY_FILE"))
+
+    def _key_file(self, named: Path | None, name: str, variable: str) -> Path:
+        """The file that is named, or else what `make run` made."""
+        path = named or self.settings.var_dir / "keys" / name
+        if not path.is_file():
+            raise SettingsError(f"{variable} is not set, and there is no {path}")
+        return path
 
     @property
     def consumer(self) -> Consumer:
@@ -110,9 +118,3 @@ def _reach(url: str) -> None:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "localhost", parts.port or 5672), BUS_PROBE_SECONDS):
         pass
-
-
-def _required(path: Path | None, name: str) -> Path:
-    if path is None:
-        raise RuntimeError(f"{name} is not set")
-    return path

@@ -3,8 +3,9 @@
 A loop that ends with an error ends the worker: whoever runs it starts it anew, and the rows tell where to go on.
 """
 
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import inbox, logs, outbox, relay, timers
@@ -13,6 +14,7 @@ from common.db import is_contended, is_unavailable
 from common.jobs import JobLoop
 from common.metrics import INBOX_TROUBLED, OUTBOX_WAITING
 from common.runtime import Runtime
+from common.timers import Timer
 from common.web import idempotency
 
 RETRY_SWEEP_SECONDS = 1.0
@@ -48,8 +50,11 @@ class Worker:
         if runtime.service.jobs:
             job_loop = JobLoop(runtime.service.name, database, runtime.service.jobs, runtime)
             loops["jobs"] = lambda stop: job_loop.run(runtime.wake_jobs, stop)
-        if runtime.service.timers:
-            loops["timers"] = self._run_timers
+        # What is done once a day may take long, and holds up nothing that is due every few seconds.
+        for name, of_a_day in (("timers", False), ("nightly", True)):
+            mine = [timer for timer in runtime.service.timers if (timer.daily_at is not None) == of_a_day]
+            if mine:
+                loops[name] = functools.partial(self._run_timers, mine)
         self._threads = [
             threading.Thread(target=self._guard, args=(name, loop), name=f"{runtime.service.name}-{name}", daemon=True)
             for name, loop in loops.items()
@@ -86,10 +91,9 @@ class Worker:
         while not stop.wait(RETRY_SWEEP_SECONDS):
             self._patiently(lambda: _until_none(self._runtime.consumer.retry_due))
 
-    def _run_timers(self, stop: threading.Event) -> None:
-        run = self._runtime
+    def _run_timers(self, mine: Sequence[Timer], stop: threading.Event) -> None:
         while not stop.wait(TIMERS_SECONDS):
-            self._patiently(lambda: timers.run_due(run.database, run.service.timers, run))
+            self._patiently(lambda: timers.run_due(self._runtime.database, mine, self._runtime))
 
     def _do_chores(self, stop: threading.Event) -> None:
         round_number = 0
