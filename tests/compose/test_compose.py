@@ -243,6 +243,13 @@ def test_the_example_file_while_the_broker_is_away(stack: Stack) -> None:
     story.check_example(remit, made, seconds=120)
 
 
+def test_the_books_prove_clean(stack: Stack) -> None:
+    printed = stack.compose("exec", "-T", "billing-worker", "remit", "billing", "do", "prove")
+    assert ": clean" in printed
+    assert "DRIFT" not in printed
+    assert "not compared" not in printed
+
+
 def test_each_service_has_a_web_and_worker_container_and_billing_two_workers(stack: Stack) -> None:
     names = [container["Config"]["Labels"]["com.docker.compose.service"] for container in stack.containers()]
     workers = [f"{service}-worker" for service in SERVICES]

@@ -136,6 +136,9 @@ def conduct(experiment: Experiment, stage: Stage, seed: int, *, quick: bool) -> 
     for finding in found:
         run.require(finding.name, False, finding.detail)
     run.require(f"invariants ({len(invariants.CHECKS)} checks)", not found)
+    printed = stage.system.command("billing", "do", "prove", check=False)
+    drift = [line for line in printed.splitlines() if line.startswith("     ") or "not compared" in line]
+    run.require("the books prove clean", bool(printed) and not drift, drift[:3] or "")
     if stage.clock_offset_seconds > clock:
         run.figure("the services' clock was moved on, s", stage.clock_offset_seconds - clock)
     run.figure("seconds in all", time.monotonic() - began)

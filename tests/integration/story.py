@@ -103,8 +103,33 @@ def check_pdf(remit: Remit, payment: dict[str, Any]) -> None:
     assert payment["method"].split("_")[0].capitalize() in squeezed
 
 
+def tell_of_an_invoice(remit: Remit) -> None:
+    """A session is held and invoiced; the invoice is mailed with its PDF, paid by its number, and the mail says so."""
+    ida = remit.call("POST", "billing", "/clients", json={"name": "Ida", "email": "ida@story.example"}).json()
+    service = {"name": "Lesson", "price_minor": 2500, "duration_minutes": 45}
+    service_id = remit.call("POST", "billing", "/services", json=service).json()["id"]
+    new = {"client_id": ida["id"], "service_id": service_id, "starts_at": "2026-03-02T15:00:00Z"}
+    session_id = remit.call("POST", "billing", "/sessions", json=new).json()["id"]
+    assert remit.call("POST", "billing", f"/sessions/{session_id}/complete").status_code == 200
+    asked = {"client_id": ida["id"], "session_ids": [session_id]}
+    number = remit.call("POST", "billing", "/invoices", json=asked).json()["number"]
+    assert remit.call("POST", "billing", f"/invoices/{number}/email").status_code == 202
+    sandbox = f"{remit.url('sandbox')}/mail/messages"
+    (mail,) = eventually(
+        lambda: requests.get(sandbox, params={"to": "ida@story.example"}, timeout=10).json()["items"], "the invoice"
+    )
+    assert [attachment["name"] for attachment in mail["attachments"]] == [f"{number}.pdf"]
+    money = {"client_id": ida["id"], "amount_minor": 2500, "method": "check", "invoice_number": number}
+    assert remit.call("POST", "payments", "/payments", json=money).status_code == 201
+
+    def is_paid() -> bool:
+        return bool(remit.call("GET", "billing", f"/invoices/{number}").json()["status"] == "paid")
+
+    eventually(is_paid, "the invoice to be paid")
+
+
 def tell(remit: Remit) -> None:
-    """One payment, its refund and its void, seen in every service; then the example file."""
+    """One payment, its refund and its void, seen in every service; an invoice; then the example file."""
     ada = remit.call("POST", "billing", "/clients", json={"name": "Ada", "email": "ada@story.example"}).json()
     path = f"/clients/{ada['id']}/balance"
 
@@ -139,6 +164,7 @@ def tell(remit: Remit) -> None:
         "the boss's mail",
     )
     assert mail["attachments"][0]["content_type"] == "application/pdf"
+    tell_of_an_invoice(remit)
     remit.call("PATCH", "billing", f"/clients/{ada['id']}", json={"external_ref": "none", "status": "inactive"})
     debit = {"kind": "debit", "amount_minor": 3500, "reason": "settled, so that the sums below are the file's alone"}
     assert remit.call("POST", "billing", f"/clients/{ada['id']}/adjustments", json=debit).status_code == 201

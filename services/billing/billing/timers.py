@@ -27,10 +27,10 @@ def warn_of_deactivations(runtime: Runtime) -> None:
 
 
 def invoice_due(runtime: Runtime) -> None:
-    made = 1
-    while made:
+    found = True
+    while found:
         with runtime.database.write() as session:
-            made = invoicing.invoice_due(session, runtime.settings.portal)
+            found = invoicing.invoice_next(session, runtime.settings.portal)
 
 
 def remind(runtime: Runtime) -> None:

@@ -1,5 +1,6 @@
 """Invoices: numbered, paid by what names them, by credit on request or by itself; money given back comes off again."""
 
+import csv
 import io
 from typing import Any
 
@@ -214,6 +215,13 @@ def test_overdue_is_by_the_day_where_the_business_is(open_studio: Studio) -> Non
     assert listed("overdue=true") == [late["number"]]
     assert listed("overdue=false&status=pending") == [soon["number"]]
     assert listed(f"client_id={open_studio.client_id}") == [soon["number"], late["number"]]
+
+
+def test_invoices_are_exported(open_studio: Studio) -> None:
+    open_studio.invoice(3050, due_on="2020-01-01")
+    text = open_studio.call("GET", "/invoices", headers={"Accept": "text/csv"}).text
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["number"], row["client_name"], row["overdue"], row["total"]) == ("INV-000001", "Ada", "True", "30.50")
 
 
 def test_an_invoice_is_printed_and_mailed(open_studio: Studio) -> None:

@@ -168,6 +168,8 @@ def test_a_calendar_range_is_days_where_the_business_is(billing: ServiceUnderTes
     first = studio.call("GET", "/sessions?limit=2").json
     assert [item["id"] for item in first["items"]] == ids[:2]
     assert listed(f"limit=2&cursor={first['next_cursor']}") == ids[2:]
+    text = studio.call("GET", "/sessions?to=2026-04-04", headers={"Accept": "text/csv"}).text
+    assert text.splitlines()[1].split(",")[1:4] == ["2026-04-04T10:59:00+00:00", "45", "Piano"]
     assert studio.call("GET", "/sessions?from=2026-04-06&to=2026-04-05").json["code"] == "range_invalid"
 
 

@@ -1,8 +1,10 @@
 """Invoices: make, issue, list, show, print, e-mail, void; credit set against them; payments that could not be."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Literal
 
+from flask import request
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, StrictBool
@@ -17,8 +19,10 @@ from billing.reports import invoices as reports
 from billing.usecases import accounts, allocations, businesses, clients, invoices
 from billing.usecases.invoices import NewLine
 from common import clock
+from common.db import Database
 from common.errors import NotFound
-from common.money import format_money
+from common.money import format_money, to_decimal
+from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, OptionalText, PageQuery
 from common.web.paging import decode_cursor, page
@@ -26,6 +30,10 @@ from common.web.paging import decode_cursor, page
 api = APIBlueprint("invoices", __name__, abp_tags=[Tag(name="Invoices")], abp_security=[{"bearer": []}])
 
 MAX_LINES = 500
+CSV_HEADER = (
+    "number", "client_id", "client_name", "status", "overdue", "issued_on", "due_on", "total", "paid", "outstanding",
+    "currency", "id",
+)  # fmt: skip
 
 
 class InvoicePath(BusinessPath):
@@ -108,8 +116,8 @@ def create_invoice(path: BusinessPath, body: NewInvoice) -> tuple[dict[str, Any]
 
 @api.get(f"{B}/invoices")
 @endpoint("billing:read")
-def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any]:
-    """Invoices, the newest first"""
+def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any] | Response:
+    """Invoices, the newest first; as CSV with `Accept: text/csv`"""
     business = businesses.find(session(), path.business_id)
     own = caller().client_id
     if own is not None and query.client_id not in (None, own):
@@ -118,6 +126,8 @@ def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any]:
         path.business_id, clock.today(business.time_zone), query.status, own or query.client_id, query.overdue,
         drafts=own is None,
     )  # fmt: skip
+    if request.accept_mimetypes.best == "text/csv":
+        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters), "invoices.csv")
     rows = session().execute(
         reports.invoices(filters, decode_cursor(query.cursor, str)).limit(query.limit + 1)
     ).all()  # fmt: skip
@@ -229,6 +239,16 @@ def list_flags(path: BusinessPath, query: FlagsQuery) -> dict[str, Any]:
         for row in rows
     ]
     return page(items, query.limit, [rows[query.limit - 1].payment_id] if len(rows) > query.limit else None)
+
+
+def _csv_rows(database: Database, filters: reports.InvoiceFilters) -> Iterator[list[Any]]:
+    with database.read() as reading:
+        for invoice, name in reading.execute(reports.invoices(filters, None).execution_options(yield_per=500)):
+            line = reports.as_json(invoice, name, filters.today)
+            for column in ("total", "paid", "outstanding"):
+                line[column] = to_decimal(line[f"{column}_minor"], invoice.currency)
+            yield [line[column] for column in CSV_HEADER]
+            reading.expunge(invoice)
 
 
 def _visible(path: InvoicePath) -> tuple[Invoice, str]:

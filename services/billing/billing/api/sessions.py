@@ -1,8 +1,11 @@
 """Sessions: add through the gate, the calendar, complete, miss, cancel."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from flask import request
+from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
@@ -11,7 +14,10 @@ from billing.domain.calendar import day_bounds
 from billing.models import ServiceSession
 from billing.reports import sessions as reports
 from billing.usecases import accounts, businesses, catalog, clients, sessions
+from common.db import Database
 from common.errors import FieldError, Invalid, NotFound
+from common.money import to_decimal
+from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Id, PageQuery, Query
 from common.web.paging import decode_cursor, page
@@ -20,6 +26,9 @@ api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="Sessions")], abp_se
 
 Status = Literal["scheduled", "completed", "missed", "cancelled"]
 YEARS = (2000, 2100)
+CSV_HEADER = (
+    "id", "starts_at", "duration_minutes", "service_name", "client_id", "client_name", "status", "price", "currency",
+)  # fmt: skip
 
 
 class SessionPath(BusinessPath):
@@ -114,8 +123,11 @@ def get_eligibility(path: ClientPath, query: EligibilityQuery) -> dict[str, Any]
 
 @api.get(f"{B}/sessions")
 @endpoint("billing:read")
-def list_sessions(path: BusinessPath, query: SessionsQuery) -> dict[str, Any]:
-    """A calendar's range: sessions by start, on the days from `from` to `to`, both included, where the business is"""
+def list_sessions(path: BusinessPath, query: SessionsQuery) -> dict[str, Any] | Response:
+    """A calendar's range: sessions by start; all of it as CSV with `Accept: text/csv`
+
+    On the days from `from` to `to`, both included, where the business is.
+    """
     business = businesses.find(session(), path.business_id)
     own = caller().client_id
     if own is not None and query.client_id not in (None, own):
@@ -131,6 +143,8 @@ def list_sessions(path: BusinessPath, query: SessionsQuery) -> dict[str, Any]:
         service_id=query.service_id,
         status=query.status,
     )
+    if request.accept_mimetypes.best == "text/csv":
+        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters, business.currency), "sessions.csv")
     rows = session().execute(
         reports.sessions(filters, decode_cursor(query.cursor, str, str)).limit(query.limit + 1)
     ).all()  # fmt: skip
@@ -176,6 +190,16 @@ def _charge(path: SessionPath, outcome: Literal["completed", "missed"]) -> dict[
     caller().require_staff("session")
     business = businesses.find(session(), path.business_id)
     return _shown(sessions.charge(session(), business, path.session_id, outcome, caller().actor))
+
+
+def _csv_rows(database: Database, filters: reports.SessionFilters, currency: str) -> Iterator[list[Any]]:
+    with database.read() as reading:
+        for row, client, service in reading.execute(reports.sessions(filters, None).execution_options(yield_per=500)):
+            line = reports.as_json(row, client, service, currency)
+            line["price"] = to_decimal(row.price_minor, currency)
+            line["starts_at"] = row.starts_at.isoformat()
+            yield [line[column] for column in CSV_HEADER]
+            reading.expunge(row)
 
 
 def _shown(found: ServiceSession) -> dict[str, Any]:

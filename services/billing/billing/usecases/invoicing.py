@@ -63,26 +63,28 @@ def set_up(
     return settings_of(session, business.business_id, client_id)
 
 
-def invoice_due(session: Session, portal_url: str, limit: int = 50) -> int:
-    """Invoice clients whose day has come; answers how many rows were due. Days missed while nothing ran are made up,
-    each with its own invoice. Exactly once: the row is locked, and moved on in the same transaction."""
-    rows = session.execute(
+def invoice_next(session: Session, portal_url: str) -> bool:
+    """Invoice one client whose day has come; False when there is none. Days missed while nothing ran are made up, each
+    with its own invoice. Exactly once: the row is locked, and moved on in the same transaction.
+
+    One client per transaction: the next one's account must not be waited for with the number counter in hand."""
+    row = session.execute(
         select(Invoicing, Business)
         .join(Business, Business.business_id == Invoicing.business_id)
         .where(has_come(session, Invoicing.next_on))
         .order_by(Invoicing.next_on, Invoicing.business_id, Invoicing.client_id)
-        .limit(limit)
+        .limit(1)
         .with_for_update(of=Invoicing, skip_locked=True)
-    ).all()
-    made = 0
-    for due, business in rows:
-        today = clock.today(business.time_zone)
-        while due.next_on <= today:
-            _invoice(session, business, due, portal_url)
-            due.next_on = next_occurrence(due.anchor_on, _frequency(due.frequency), due.next_on)
-            made += 1
-        session.flush()
-    return made
+    ).one_or_none()
+    if row is None:
+        return False
+    due, business = row
+    today = clock.today(business.time_zone)
+    while due.next_on <= today:
+        _invoice(session, business, due, portal_url)
+        due.next_on = next_occurrence(due.anchor_on, _frequency(due.frequency), due.next_on)
+    session.flush()
+    return True
 
 
 def _invoice(session: Session, business: Business, due: Invoicing, portal_url: str) -> None:
