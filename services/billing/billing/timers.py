@@ -2,7 +2,7 @@
 
 from datetime import time
 
-from billing.usecases import clients, invoicing, proof, reminders, tallies
+from billing.usecases import deactivations, invoicing, proof, reminders, tallies
 from common.runtime import Runtime
 from common.timers import Timer
 
@@ -18,12 +18,12 @@ def announce_deactivated(runtime: Runtime) -> None:
     told = 1
     while told:
         with runtime.database.write() as session:
-            told = clients.announce_deactivated(session)
+            told = deactivations.announce(session)
 
 
 def warn_of_deactivations(runtime: Runtime) -> None:
     with runtime.database.write() as session:
-        clients.warn_of_deactivations(session)
+        deactivations.warn(session)
 
 
 def invoice_due(runtime: Runtime) -> None:

@@ -13,13 +13,12 @@ def blueprints() -> Sequence[APIBlueprint]:
         businesses,
         catalog,
         clients,
+        credit,
         invoices,
         reports,
         schedules,
         sessions,
     )
 
-    return [
-        businesses.api, clients.api, balances.api, catalog.api, sessions.api, invoices.api, schedules.api, reports.api,
-        feed.blueprint(),
-    ]  # fmt: skip
+    resources = (businesses, clients, balances, catalog, sessions, invoices, credit, schedules, reports)
+    return [*(resource.api for resource in resources), feed.blueprint()]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StrictInt, ValidationError
 from billing.domain.client import effective_status
 from billing.models import Business, Client
 from billing.reports import clients as reports
-from billing.usecases import businesses, clients
+from billing.usecases import businesses, clients, deactivations
 from common import clock
 from common.db import Database
 from common.errors import FieldError, Invalid
@@ -208,7 +208,7 @@ def change_client(path: ClientPath, body: ClientChanges) -> dict[str, Any]:
 def check_closing(path: ClientPath) -> dict[str, Any]:
     """What stands in the way of deactivating a client: money owed or left, sessions to come, invoices open"""
     caller().require_staff("client")
-    return clients.closing_check(session(), clients.find(session(), path.business_id, path.client_id))
+    return deactivations.closing_check(session(), clients.find(session(), path.business_id, path.client_id))
 
 
 def _business_for_staff(business_id: str) -> Business:

@@ -1,4 +1,4 @@
-"""Invoices: make, issue, list, show, print, e-mail, void; credit set against them; payments that could not be."""
+"""Invoices: make, issue, list, show, print, e-mail, void."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -9,14 +9,13 @@ from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, StrictBool
 
-from billing.api.clients import ClientPath
 from billing.domain import invoice as rules
 from billing.domain.invoice_document import InvoiceDocument, InvoiceDocumentLine
 from billing.domain.pay_link import pay_link
 from billing.invoice_pdf import render_invoice
 from billing.models import Business, Invoice
 from billing.reports import invoices as reports
-from billing.usecases import accounts, allocations, businesses, clients, invoices
+from billing.usecases import businesses, clients, invoices
 from billing.usecases.invoices import NewLine
 from common import clock
 from common.db import Database
@@ -61,15 +60,6 @@ class VoidBody(Body):
     reason: Line
 
 
-class AllocationBody(Body):
-    invoice_number: Line
-    amount_minor: AmountMinor
-
-
-class AllocationsBody(Body):
-    allocations: list[AllocationBody] = Field(min_length=1, max_length=100)
-
-
 class InvoiceAnswer(BaseModel):
     """An invoice as it stands; a draft has no number."""
 
@@ -93,10 +83,6 @@ class InvoicesQuery(PageQuery):
     overdue: bool | None = None
 
 
-class FlagsQuery(PageQuery):
-    client_id: str | None = Field(default=None, max_length=64)
-
-
 @api.post(f"{B}/invoices", responses={201: InvoiceAnswer})
 @endpoint("billing:write")
 def create_invoice(path: BusinessPath, body: NewInvoice) -> tuple[dict[str, Any], int]:
@@ -111,7 +97,7 @@ def create_invoice(path: BusinessPath, body: NewInvoice) -> tuple[dict[str, Any]
         session(), business, body.client_id, body.session_ids, lines, caller().actor,
         due_on=body.due_on, memo=body.memo, draft=body.draft,
     )  # fmt: skip
-    return _shown(business, invoice), 201
+    return shown(business, invoice), 201
 
 
 @api.get(f"{B}/invoices")
@@ -141,7 +127,7 @@ def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any] | 
 def get_invoice(path: InvoicePath) -> dict[str, Any]:
     """One invoice with its lines, by number or id"""
     business = businesses.find(session(), path.business_id)
-    return _shown(business, _visible(path)[0])
+    return shown(business, _visible(path)[0])
 
 
 @api.get(f"{B}/invoices/<string:reference>.pdf")
@@ -164,7 +150,7 @@ def issue_invoice(path: InvoicePath) -> dict[str, Any]:
     """Issue a draft: it gets its number, and its ad hoc lines are charged"""
     caller().require_staff("invoice")
     business = businesses.find(session(), path.business_id)
-    return _shown(business, invoices.issue(session(), business, path.reference, caller().actor))
+    return shown(business, invoices.issue(session(), business, path.reference, caller().actor))
 
 
 @api.post(f"{B}/invoices/<string:reference>/void", responses={200: InvoiceAnswer})
@@ -173,7 +159,7 @@ def void_invoice(path: InvoicePath, body: VoidBody) -> dict[str, Any]:
     """Void an invoice: what was paid on it becomes credit; a draft is thrown away"""
     caller().require_staff("invoice")
     business = businesses.find(session(), path.business_id)
-    return _shown(business, invoices.void(session(), business, path.reference, body.reason, caller().actor))
+    return shown(business, invoices.void(session(), business, path.reference, body.reason, caller().actor))
 
 
 @api.post(f"{B}/invoices/<string:reference>/email")
@@ -186,59 +172,6 @@ def email_invoice(path: InvoicePath) -> tuple[dict[str, Any], int]:
         "status": "accepted",
         "request_id": invoices.request_email(session(), invoice, runtime().settings.portal),
     }, 202
-
-
-@api.post(f"{B}/clients/<string:client_id>/allocations")
-@endpoint("billing:write")
-def apply_credit(path: ClientPath, body: AllocationsBody) -> tuple[dict[str, Any], int]:
-    """Set the client's credit against invoices, as much to each as is told; all or nothing"""
-    caller().require_staff("client")
-    business = businesses.find(session(), path.business_id)
-    account = accounts.lock_one(session(), path.business_id, path.client_id)
-    wanted = []
-    for allocation in body.allocations:
-        invoice, _ = invoices.lock(session(), path.business_id, allocation.invoice_number)
-        if invoice.client_id != path.client_id:
-            raise NotFound("not_found", f"This client has no invoice {allocation.invoice_number}.")
-        wanted.append((invoice, allocation.amount_minor))
-    allocations.apply_credit(session(), account, wanted, caller().actor)
-    return {
-        "invoices": [_shown(business, invoice) for invoice, _ in wanted],
-        "credit_minor": allocations.free_credit_minor(session(), account),
-        "currency": business.currency,
-    }, 201
-
-
-@api.get(f"{B}/clients/<string:client_id>/credit")
-@endpoint("billing:read")
-def get_credit(path: ClientPath) -> dict[str, Any]:
-    """What of the client's money can be set against invoices"""
-    caller().require_client(path.client_id)
-    account = accounts.look(session(), path.business_id, path.client_id)
-    credit_minor = max(0, allocations.free_credit_minor(session(), account))
-    return {"client_id": path.client_id, "credit_minor": credit_minor, "currency": account.currency}
-
-
-@api.get(f"{B}/payment-flags")
-@endpoint("billing:read")
-def list_flags(path: BusinessPath, query: FlagsQuery) -> dict[str, Any]:
-    """Payments that stayed credit, because the invoice they named is void, paid, another client's or not there"""
-    caller().require_staff("business")
-    businesses.find(session(), path.business_id)
-    found = reports.flags(path.business_id, query.client_id, decode_cursor(query.cursor, str))
-    rows = session().scalars(found.limit(query.limit + 1)).all()
-    items = [
-        {
-            "payment_id": row.payment_id,
-            "client_id": row.client_id,
-            "invoice_number": row.invoice_number,
-            "amount_minor": row.amount_minor,
-            "reason": row.reason,
-            "created_at": row.created_at,
-        }
-        for row in rows
-    ]
-    return page(items, query.limit, [rows[query.limit - 1].payment_id] if len(rows) > query.limit else None)
 
 
 def _csv_rows(database: Database, filters: reports.InvoiceFilters) -> Iterator[list[Any]]:
@@ -260,7 +193,7 @@ def _visible(path: InvoicePath) -> tuple[Invoice, str]:
     return found
 
 
-def _shown(business: Business, invoice: Invoice) -> dict[str, Any]:
+def shown(business: Business, invoice: Invoice) -> dict[str, Any]:
     client = clients.find(session(), business.business_id, invoice.client_id)
     lines = reports.lines(session(), business.business_id, invoice.invoice_id)
     shown = reports.as_json(invoice, client.name, clock.today(business.time_zone))

@@ -8,7 +8,7 @@ from pydantic import Field, StrictInt
 
 from billing.api.clients import ClientPath
 from billing.usecases import businesses, invoicing, reminders
-from billing.usecases.clients import DAYS_AHEAD, MOST_DAYS_AHEAD
+from billing.usecases.deactivations import DAYS_AHEAD, MOST_DAYS_AHEAD
 from common.money import MAX_AMOUNT_MINOR
 from common.web.app import B, caller, endpoint, session
 from common.web.fields import Body, BusinessPath

@@ -12,7 +12,7 @@ from billing.domain import invoice as rules
 from billing.domain.pay_link import pay_link
 from billing.domain.reminders import due_offset, period_start
 from billing.models import Business, ClientAccount, Invoice, ReminderSent, ReminderSettings
-from billing.usecases.clients import DAYS_AHEAD
+from billing.usecases.deactivations import DAYS_AHEAD
 from common import clock
 from common.db import insert_or
 from common.events.billing import ReminderDue
