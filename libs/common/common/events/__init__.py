@@ -148,4 +148,4 @@ def _reasons(error: ValidationError) -> Iterator[str]:
 
 def load_all() -> None:
     """Import every contract, so that the registry is whole."""
-    from common.events import billing, notifications, payments  # noqa: F401, PLC0415 - imported for registration
+    from common.events import billing, gateways, notifications, payments  # noqa: F401, PLC0415 - imported for registration

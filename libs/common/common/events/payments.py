@@ -1,6 +1,6 @@
 """What payments tells: money received, voided and given back, and receipts asked for again."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,3 +77,90 @@ class ReceiptRequested(Event):
     receipt_number: int
     receipt_revision: int
     request_id: str
+
+
+class PaymentRefundReversed(_PaymentFacts):
+    """A refund failed at the gateway after all, and its money came back. Credits the client with `amount_minor`."""
+
+    producers = ("payments",)
+
+    refund_id: str
+    reversed_on: date
+    refunded_total_minor: int = Field(ge=0)
+    reason: str
+
+
+class _PaymentFunds(_PaymentFacts):
+    movement_id: str = Field(description="One movement of money at the gateway")
+    moved_on: date
+    withdrawn_total_minor: int = Field(ge=0)
+
+
+class PaymentFundsWithdrawn(_PaymentFunds):
+    """The gateway took money of a disputed payment back. Debits the client with `amount_minor`."""
+
+    producers = ("payments",)
+
+
+class PaymentFundsReinstated(_PaymentFunds):
+    """The gateway gave withdrawn money back. Credits the client with `amount_minor`."""
+
+    producers = ("payments",)
+
+
+class _PaymentDispute(Event):
+    subject_field: ClassVar[str] = "payment_id"
+
+    payment_id: str
+    client_id: str
+    gateway_dispute_id: str
+
+
+class PaymentDisputed(_PaymentDispute):
+    """The client disputes a payment at their bank. Moves no money by itself."""
+
+    producers = ("payments",)
+
+    amount_minor: int = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    reason: str
+
+
+class DisputeResolved(_PaymentDispute):
+    """A dispute ended. Moves no money by itself."""
+
+    producers = ("payments",)
+
+    outcome: Literal["won", "lost", "withdrawn"]
+
+
+class PaymentUnmatched(Event):
+    """Money arrived that could not be attributed to a client; it waits in the unmatched tray."""
+
+    producers = ("payments",)
+    subject_field: ClassVar[str] = "unmatched_id"
+
+    unmatched_id: str
+    gateway: str
+    gateway_payment_id: str
+    amount_minor: int = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    reason: str
+    happened_at: datetime
+
+
+class RefundRequested(Event):
+    """Staff asked for money of a gateway's payment to be given back. The amount is held until the gateway answers."""
+
+    producers = ("payments",)
+    subject_field: ClassVar[str] = "refund_id"
+
+    refund_id: str
+    payment_id: str
+    client_id: str
+    gateway: str
+    gateway_account: str
+    gateway_payment_id: str
+    amount_minor: int = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    reason: str
