@@ -4,13 +4,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := libs/common services/payments services/billing services/notifications sandbox embedded
+PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe sandbox embedded
 DEV_READY := $(VENV)/.ready-dev
 RUN_READY := $(VENV)/.ready-run
 export PORT_BASE ?= 8000
 # Compose cannot add: each published port by name.
 export PAYMENTS_PORT ?= $(shell expr $(PORT_BASE) + 1)
 export BILLING_PORT ?= $(shell expr $(PORT_BASE) + 2)
+export GATEWAY_STRIPE_PORT ?= $(shell expr $(PORT_BASE) + 3)
 export NOTIFICATIONS_PORT ?= $(shell expr $(PORT_BASE) + 5)
 export SANDBOX_PORT ?= $(shell expr $(PORT_BASE) + 9)
 
@@ -33,7 +34,9 @@ prove: ## Prove the books of whichever stack is running: do all figures agree?
 
 .PHONY: up
 up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox
-	SANDBOX=on docker compose --profile sandbox up --build --wait
+	SANDBOX=on STRIPE_API_BASE=http://sandbox:8009/stripe CALLBACK_BASE_URL=http://gateway-stripe-web:8003 \
+	  STRIPE_JS_URL=http://127.0.0.1:$(SANDBOX_PORT)/stripe/js/v3/ \
+	  docker compose --profile sandbox up --build --wait
 
 .PHONY: down
 down: ## Stop the Compose stack; data stays

@@ -14,11 +14,12 @@ import secrets
 import sys
 from pathlib import Path
 
-from common import auth
+from common import auth, sealing
 from common.settings import PORT_OFFSETS
 
 VAULT = Path("/vault")
 KEYS = VAULT / "keys"
+SEAL_KEY = VAULT / "seal.key.json"
 PASSWORDS = VAULT / "passwords"
 DELIVERY = Path("/secrets")
 OWNER = 10001  # the user of our image
@@ -39,12 +40,16 @@ def main() -> None:
     if rotated:
         forget(rotated)
     auth.make_keys(KEYS)
+    sealing.make_key(SEAL_KEY)
     missing = [name for name in services if not key_file(name).exists()]
     if missing:
         sys.exit(f"remit: no signing key for {', '.join(missing)}: common.auth.SERVICE_LIMITS does not name it")
 
     for service in services:
-        deliver(service, {"env": service_environment(service), "service.key.json": key_file(service).read_text()})
+        files = {"env": service_environment(service), "service.key.json": key_file(service).read_text()}
+        if service.startswith("gateway-"):  # who keeps others' secrets
+            files["seal.key.json"] = SEAL_KEY.read_text()
+        deliver(service, files)
     deliver("operator", {"operator.key.json": key_file("operator").read_text()})
     deliver("public", {"jwks.json": (KEYS / "jwks.json").read_text()}, is_public=True)
     deliver(

@@ -43,7 +43,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     stack = Stack(os.environ)
     try:
-        print("remit: starting payments, billing, notifications and the sandbox …", flush=True)
+        print("remit: starting payments, billing, notifications, gateway-stripe and the sandbox …", flush=True)
         stack.start()
     except OSError as error:
         print(f"remit: cannot start: {error}. Set PORT_BASE to use other ports.", file=sys.stderr)

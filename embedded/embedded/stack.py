@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sandbox
-from common import auth, clock, migrate
+from common import auth, clock, migrate, sealing
 from common.bus.embedded import EmbeddedBus
 from common.runtime import Runtime
 from common.service import find, names
@@ -39,6 +39,7 @@ class Stack:
     def start(self) -> None:
         """Make keys, bring the databases up to date, then serve. Raises OSError when a port is taken."""
         auth.make_keys(self.keys_dir)
+        sealing.make_key(self.keys_dir / "seal.key.json")
         if self.with_sandbox:
             clock.use(clock.Clock(self.settings.clock_file or self.var_dir / "clock"))
             self._sandbox = sandbox.start(self.settings.bind, self.settings.port_base, self.var_dir / "sandbox")
@@ -90,14 +91,25 @@ class Stack:
         service = find(name)
         settings = service.settings.read(
             {
-                "SMTP_URL": f"smtp://127.0.0.1:{self.settings.port_base + SMTP_OFFSET}",
+                **(self._sandboxed() if self.with_sandbox else {}),
                 **self._environ,
                 "VAR_DIR": str(self.var_dir),
                 "AMQP_URL": "",
                 "DATABASE_URL": "",
                 "AUTH_JWKS_FILE": str(self.keys_dir / "jwks.json"),
                 "SERVICE_KEY_FILE": str(self.keys_dir / f"{name}.key.json"),
+                "SEAL_KEY_FILE": str(self.keys_dir / "seal.key.json"),
                 "SANDBOX": "on" if self.with_sandbox else "off",
             }
         )
         return Runtime.open(service, settings)
+
+    def _sandboxed(self) -> dict[str, str]:
+        """Where the sandbox stands in for the outside, unless the operator names the real thing."""
+        sandbox_url = self.settings.url_of("sandbox")
+        return {
+            "SMTP_URL": f"smtp://127.0.0.1:{self.settings.port_base + SMTP_OFFSET}",
+            "STRIPE_API_BASE": f"{sandbox_url}/stripe",
+            "STRIPE_JS_URL": f"{sandbox_url}/stripe/js/v3/",
+            "CALLBACK_BASE_URL": self.settings.url_of("gateway-stripe"),
+        }

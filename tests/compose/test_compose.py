@@ -20,8 +20,8 @@ from tests.integration import story
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(420)]
 
 ROOT = Path(__file__).parents[2]
-OFFSETS = {"PORTAL": 0, "PAYMENTS": 1, "BILLING": 2, "NOTIFICATIONS": 5, "SANDBOX": 9}
-SERVICES = ("payments", "billing", "notifications")
+OFFSETS = {"PORTAL": 0, "PAYMENTS": 1, "BILLING": 2, "GATEWAY_STRIPE": 3, "NOTIFICATIONS": 5, "SANDBOX": 9}
+SERVICES = ("payments", "billing", "notifications", "gateway-stripe")
 CLIENTS = 10
 PAYMENTS = 30
 # The operator's own .env and shell must not reach the test: they may name a real mail server.

@@ -3,6 +3,7 @@ and a database per service. Any process can be killed and started again."""
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ from uuid import uuid4
 import psycopg
 import requests
 
-from common import auth, topology
+from common import auth, sealing, topology
 from common.bus import rabbit
 from common.settings import PORT_OFFSETS, SMTP_OFFSET
 from common.testing import free_port_base
 from tests.harness.servers import Servers
 
-SERVICES = ("payments", "billing", "notifications")
+SERVICES = ("payments", "billing", "notifications", "gateway-stripe")
+_PROCESS = re.compile(r"(.+)-(web|worker)(-\d+)?")
 START_SECONDS = 120
 REMIT = [sys.executable, "-m", "common.runner"]
 
@@ -41,6 +43,7 @@ class System:
         self._extra = environ or {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         auth.make_keys(self.folder / "keys")
+        sealing.make_key(self.folder / "keys" / "seal.key.json")
 
     # --- life ---
 
@@ -80,8 +83,8 @@ class System:
 
     def start(self, name: str) -> None:
         """Start a process, or start it again."""
-        service, _, role = name.partition("-")
-        command = [sys.executable, "-m", "sandbox"] if service == "sandbox" else [*REMIT, service, role.split("-")[0]]
+        service, role = _parts(name)
+        command = [sys.executable, "-m", "sandbox"] if service == "sandbox" else [*REMIT, service, role]
         log = (self.folder / f"{name}.log").open("ab")
         self._processes[name] = subprocess.Popen(
             command, env=self.environ(service), cwd=self.folder, stdout=log, stderr=log
@@ -108,8 +111,8 @@ class System:
 
     def wait_ready(self, name: str) -> None:
         """Wait until a web answers, or a worker has been up for a moment."""
-        service, _, role = name.partition("-")
-        if role.startswith("worker"):
+        service, role = _parts(name)
+        if role == "worker":
             return
         url = f"{self.url(service)}/healthz"
         self.eventually(lambda: requests.get(url, timeout=2).ok, f"{name} to answer", START_SECONDS)
@@ -142,6 +145,10 @@ class System:
             "SANDBOX_DIR": str(self.folder / "sandbox"),
             "VAR_DIR": str(self.folder),
             "TMPDIR": str(self.folder),
+            "SEAL_KEY_FILE": str(self.folder / "keys" / "seal.key.json"),
+            "STRIPE_API_BASE": f"{self.url('sandbox')}/stripe",
+            "STRIPE_JS_URL": f"{self.url('sandbox')}/stripe/js/v3/",
+            "CALLBACK_BASE_URL": self.url("gateway-stripe"),
             **self._extra,
         }
         if service in SERVICES:
@@ -242,6 +249,12 @@ class System:
             output, _ = process.communicate(timeout=60)
             if process.returncode != 0:
                 raise RuntimeError(output.decode())
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """billing-worker-2 → (billing, worker); sandbox → (sandbox, "")."""
+    found = _PROCESS.fullmatch(name)
+    return (found[1], found[2]) if found else (name, "")
 
 
 class Api:

@@ -19,6 +19,7 @@ from common.events import Event
 from common.events.billing import BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated
 from common.inbox import Handlers, Retry
 from common.runtime import Runtime
+from common.standing import effective_status
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "directory"
 
@@ -80,6 +81,11 @@ class ClientFacts:
     name: str
     email: str | None
     external_ref: str | None
+    status: str
+    inactive_on: date | None
+
+    def is_inactive(self, today: date) -> bool:
+        return effective_status(self.status, self.inactive_on, today) == "inactive"
 
 
 def keep_businesses(events: Sequence[BusinessRegistered | BusinessUpdated], session: Session) -> None:
@@ -234,9 +240,12 @@ class Directory:
         body = {"ids": wanted, "emails": wanted, "external_refs": wanted, "names": wanted}
         answer = self._ask("POST", "/clients/lookup", json=body) or {"items": []}
         clients = [
-            ClientFacts(item["id"], item["name"], item.get("email"), item.get("external_ref"))
+            ClientFacts(
+                item["id"], item["name"], item.get("email"), item.get("external_ref"), item["status"],
+                date.fromisoformat(item["inactive_on"]) if item.get("inactive_on") else None,
+            )
             for item in answer["items"]
-        ]
+        ]  # fmt: skip
         return _index(wanted, clients)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
@@ -248,7 +257,7 @@ class Directory:
 
 
 def _facts(row: Any) -> ClientFacts:
-    return ClientFacts(row.client_id, row.name, row.email, row.external_ref)
+    return ClientFacts(row.client_id, row.name, row.email, row.external_ref, row.status, row.inactive_on)
 
 
 def _index(wanted: Iterable[str], clients: Iterable[ClientFacts]) -> dict[str, list[ClientFacts]]:

@@ -111,6 +111,14 @@ def add(session: Session, rows: Sequence[tuple[str, str, str, dict[str, Any]]]) 
     session.info.setdefault("wake", set()).add("jobs")
 
 
+def add_if_new(session: Session, row: tuple[str, str, str, dict[str, Any]]) -> bool:
+    """Write one job unless there is one of its kind and key; whether it is new."""
+    if session.get(JobRow, (row[0], row[1]), with_for_update=True) is not None:
+        return False
+    add(session, [row])
+    return True
+
+
 class JobLoop:
     """Makes the calls of one service, several at a time."""
 

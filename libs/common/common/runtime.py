@@ -16,6 +16,7 @@ from common.context import correlation_id
 from common.db import Database
 from common.errors import Unavailable
 from common.inbox import Consumer
+from common.sealing import Sealer
 from common.service import Service
 from common.settings import Settings, SettingsError
 
@@ -51,6 +52,10 @@ class Runtime:
     def signer(self) -> Signer:
         name = f"{self.service.name}.key.json"
         return Signer(self._key_file(self.settings.service_key_file, name, "SERVICE_KEY_FILE"))
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self._key_file(self.settings.seal_key_file, "seal.key.json", "SEAL_KEY_FILE"))
 
     def _key_file(self, named: Path | None, name: str, variable: str) -> Path:
         """The file that is named, or else what `make run` made."""

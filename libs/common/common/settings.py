@@ -44,6 +44,7 @@ class Settings(BaseModel):
     amqp_url: str = ""
     auth_jwks_file: ExistingFile = None
     service_key_file: ExistingFile = None
+    seal_key_file: ExistingFile = None
     clock_file: Path | None = None
     sandbox: Literal["on", "off"] = "off"
     payments_url: str = ""

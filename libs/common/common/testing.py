@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
-from common import auth, migrate
+from common import auth, migrate, sealing
 from common.events import Event, decode, schema_of
 from common.inbox import Delivery, InboxRow
 from common.outbox import OutboxRow
@@ -31,12 +31,14 @@ class ServiceUnderTest:
     def __init__(self, name: str, folder: Path, **environ: str) -> None:
         self._keys = folder / "keys"
         auth.make_keys(self._keys)
+        sealing.make_key(self._keys / "seal.key.json")
         service = find(name)
         settings = service.settings.read(
             {
                 "VAR_DIR": str(folder),
                 "AUTH_JWKS_FILE": str(self._keys / "jwks.json"),
                 "SERVICE_KEY_FILE": str(self._keys / f"{name}.key.json"),
+                "SEAL_KEY_FILE": str(self._keys / "seal.key.json"),
                 # Nobody listens there: what needs another service finds it away.
                 "BILLING_URL": "http://127.0.0.1:9",
                 "PAYMENTS_URL": "http://127.0.0.1:9",

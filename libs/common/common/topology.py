@@ -11,7 +11,13 @@ from common.events.billing import (
     InvoiceEmailRequested,
     ReminderDue,
 )
-from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
+from common.events.payments import (
+    PaymentRecorded,
+    PaymentRefunded,
+    PaymentVoided,
+    ReceiptRequested,
+    RefundRequested,
+)
 
 EXCHANGE = "remit.events"
 
@@ -20,6 +26,7 @@ DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdate
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "payments": DIRECTORY,
     "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
+    "gateway-stripe": (*DIRECTORY, RefundRequested),
     "notifications": (
         *DIRECTORY,
         PaymentRecorded,

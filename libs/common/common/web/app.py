@@ -41,13 +41,20 @@ class Rules:
     scope: str
     idempotent: bool = True
     max_body_bytes: int = MAX_BODY_BYTES
+    in_stages: bool = False
 
 
-def endpoint(scope: str, *, idempotent: bool = True, max_body_bytes: int = MAX_BODY_BYTES) -> Callable[[View], View]:
-    """Declare a view's rules: the scope its caller needs; whether an Idempotency-Key is honoured (on POST)."""
+def endpoint(
+    scope: str, *, idempotent: bool = True, max_body_bytes: int = MAX_BODY_BYTES, in_stages: bool = False
+) -> Callable[[View], View]:
+    """Declare a view's rules: the scope its caller needs; whether an Idempotency-Key is honoured (on POST).
+
+    A view `in_stages` calls the outside: it opens its own transactions before and after the call, never round it, and
+    keeps its Idempotency-Key itself, with the operation that it commits first.
+    """
 
     def declare(view: View) -> View:
-        view.rules = Rules(scope, idempotent, max_body_bytes)  # type: ignore[attr-defined]
+        view.rules = Rules(scope, idempotent, max_body_bytes, in_stages)  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -87,6 +94,8 @@ class RemitApp(OpenAPI):
         g.caller = _authenticate(rules)
         request.max_content_length = rules.max_body_bytes
         database = runtime().database
+        if rules.in_stages:
+            return super().dispatch_request()
         if request.method in SAFE_METHODS:
             with database.read() as g.session:
                 return super().dispatch_request()

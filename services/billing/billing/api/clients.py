@@ -11,7 +11,6 @@ from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, RawModel, Tag
 from pydantic import BaseModel, Field, StrictInt, ValidationError
 
-from billing.domain.client import effective_status
 from billing.models import Business, Client
 from billing.reports import clients as reports
 from billing.usecases import businesses, clients, deactivations
@@ -19,6 +18,7 @@ from common import clock
 from common.db import Database
 from common.errors import FieldError, Invalid
 from common.money import MAX_AMOUNT_MINOR, MoneyError, parse_major, to_decimal
+from common.standing import effective_status
 from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import Body, BusinessPath, Id, Line, OptionalEmail, OptionalLine, PageQuery

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select,
 from sqlalchemy.orm import Session
 
 from billing.domain import tally
-from billing.domain.client import effective_status
 from billing.models import Business, Client, ClientAccount, Transfer
 from billing.reports import tallies
 from billing.reports.clients import ClientFilters
 from common.money import describe_balance
+from common.standing import effective_status
 
 # Days since what is owed was charged: (name, from, to); the last is open.
 AGES = (("0-30", 0, 30), ("31-60", 31, 60), ("61-90", 61, 90), ("over-90", 91, None))

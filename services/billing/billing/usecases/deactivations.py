@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from billing.domain.client import effective_status
 from billing.models import Business, Client, Invoice, ReminderSettings, ServiceSession
 from billing.usecases import accounts
 from billing.usecases.days import has_come
@@ -17,6 +16,7 @@ from common import clock
 from common.events import Event
 from common.events.billing import ClientDeactivated, ClientDeactivationDue, ClientReactivated
 from common.outbox import emit
+from common.standing import effective_status
 
 OBSTACLES = ("owed_minor", "credit_minor", "future_sessions", "pending_invoices", "draft_invoices")
 # Days before a client's inactive date that staff are told, unless the business set others; and the most it may set.

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from billing.domain import ledger
 from billing.domain.calendar import day_of
-from billing.domain.client import effective_status
 from billing.domain.ledger import Posting
 from billing.domain.pay_link import pay_link
 from billing.models import Business, CatalogService, Client, Invoice, ServiceSession
@@ -22,6 +21,7 @@ from common.events.billing import SessionCancelled, SessionCharged, SessionSched
 from common.ids import new_id
 from common.money import describe_balance, format_money
 from common.outbox import emit
+from common.standing import effective_status
 
 Actor = dict[str, Any]
 

@@ -1,0 +1,64 @@
+"""Notices: Stripe's callbacks as they came, what became of them, and translating one again."""
+
+from typing import Any
+
+import orjson
+from flask_openapi3 import APIBlueprint, Tag
+
+from common.web.app import B, caller, endpoint, session
+from common.web.fields import BusinessPath, Id, PageQuery
+from common.web.paging import decode_cursor, page
+from gateway_stripe.models import Notice
+from gateway_stripe.usecases import notices
+
+api = APIBlueprint("stripe_notices", __name__, abp_tags=[Tag(name="Notices")], abp_security=[{"bearer": []}])
+
+
+class NoticePath(BusinessPath):
+    notice_id: Id
+
+
+def as_json(notice: Notice) -> dict[str, Any]:
+    return {
+        "id": notice.notice_id,
+        "event_id": notice.event_id,
+        "type": notice.type,
+        "mode": notice.mode,
+        "status": notice.state,
+        "reason": notice.reason,
+        "received_at": notice.received_at,
+    }
+
+
+@api.get(f"{B}/notices")
+@endpoint("gateway:read")
+def list_notices(path: BusinessPath, query: PageQuery) -> dict[str, Any]:
+    """Notices, the newest first"""
+    caller().require_staff("business")
+    found = notices.newest_first(path.business_id, decode_cursor(query.cursor, str))
+    rows = session().scalars(found.limit(query.limit + 1)).all()
+    more = [rows[query.limit - 1].notice_id] if len(rows) > query.limit else None
+    return page([as_json(row) for row in rows], query.limit, more)
+
+
+@api.get(f"{B}/notices/<string:notice_id>")
+@endpoint("gateway:read")
+def get_notice(path: NoticePath) -> dict[str, Any]:
+    """One notice with its body, without what must not be shown"""
+    caller().require_staff("business")
+    notice = notices.find(session(), path.business_id, path.notice_id)
+    return {**as_json(notice), "body": _without_secrets(orjson.loads(notice.body))}
+
+
+@api.post(f"{B}/notices/<string:notice_id>/replay")
+@endpoint("gateway:settings")
+def replay_notice(path: NoticePath) -> tuple[dict[str, Any], int]:
+    """Translate a notice again; what was told already is not told again"""
+    caller().require_staff("business")
+    return as_json(notices.replay(session(), path.business_id, path.notice_id)), 202
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: "…" if name == "client_secret" else _without_secrets(held) for name, held in value.items()}
+    return [_without_secrets(held) for held in value] if isinstance(value, list) else value

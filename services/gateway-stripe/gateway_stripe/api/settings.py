@@ -1,0 +1,48 @@
+"""A business's Stripe keys and settings. Keys go in and never come out."""
+
+from typing import Any, Literal
+
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import Field, StrictBool
+
+from common.directory import Directory
+from common.errors import FieldError, Invalid
+from common.web.app import B, caller, endpoint, runtime, session
+from common.web.fields import Body, BusinessPath, Currency
+from gateway_stripe.usecases import accounts
+
+api = APIBlueprint("stripe_settings", __name__, abp_tags=[Tag(name="Settings")], abp_security=[{"bearer": []}])
+
+Key = Field(default=None, max_length=300, description="Left out: what was saved stays")
+
+
+class SettingsBody(Body):
+    mode: Literal["test", "live"]
+    currency: Currency | None = Field(default=None, description="The business's; another is refused")
+    allow_client_initiated_payments: StrictBool = False
+    test_publishable_key: str | None = Key
+    test_secret_key: str | None = Key
+    live_publishable_key: str | None = Key
+    live_secret_key: str | None = Key
+
+
+@api.get(f"{B}/stripe")
+@endpoint("gateway:read")
+def get_settings(path: BusinessPath) -> dict[str, Any]:
+    """The business's Stripe settings; of secret keys only the last four characters"""
+    caller().require_staff("business")
+    business = Directory(runtime(), session(), path.business_id).business()
+    return {"currency": business.currency, **accounts.settings_of(session(), path.business_id)}
+
+
+@api.put(f"{B}/stripe")
+@endpoint("gateway:settings")
+def put_settings(path: BusinessPath, body: SettingsBody) -> dict[str, Any]:
+    """Save keys and settings. New keys are registered at Stripe at once; `…_webhook.state` says how far that is"""
+    caller().require_staff("business")
+    business = Directory(runtime(), session(), path.business_id).business()
+    if body.currency not in (None, business.currency):
+        message = f"this business keeps its books in {business.currency}"
+        raise Invalid("currency_mismatch", f"{message}.", [FieldError("currency", message)])
+    accounts.save(runtime(), session(), path.business_id, body.model_dump())
+    return {"currency": business.currency, **accounts.settings_of(session(), path.business_id)}

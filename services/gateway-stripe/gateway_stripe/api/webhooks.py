@@ -1,0 +1,39 @@
+"""Stripe's callback. Open: who sent it is told by its signature."""
+
+from flask import request
+from flask_openapi3 import APIBlueprint, RawModel, Tag
+from pydantic import BaseModel
+
+from common import logs
+from common.web.app import runtime
+from common.web.fields import Id
+from common.web.problems import problem
+from gateway_stripe.usecases import notices
+
+api = APIBlueprint("stripe_webhooks", __name__, abp_tags=[Tag(name="Callbacks")])
+
+log = logs.get("webhooks")
+
+
+class WebhookPath(BaseModel):
+    business_id: Id
+
+
+class WebhookRaw(RawModel):
+    """The event, signed."""
+
+    mimetypes: list[str] = ["application/json"]
+
+
+@api.post("/webhooks/stripe/<string:business_id>")
+def take_notice(path: WebhookPath, raw: WebhookRaw) -> object:
+    """Stripe's events"""
+    request.max_content_length = notices.MAX_BODY_BYTES
+    body = request.get_data(cache=False)  # the bytes as they came: the signature is theirs
+    try:
+        with runtime().database.write() as session:
+            notices.receive(runtime(), session, path.business_id, body, request.headers.get("Stripe-Signature", ""))
+    except notices.NotTaken as error:
+        log.warning("callback refused", business_id=path.business_id, reason=str(error))
+        return problem(400, "callback_refused", "The callback was not taken", str(error))
+    return {"received": True}

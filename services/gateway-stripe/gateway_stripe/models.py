@@ -1,0 +1,125 @@
+"""gateway-stripe's tables. Secrets are sealed, bound to their business and field."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from common.db import NAMING, Moment, partial_index
+
+
+class StripeModel(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Account(StripeModel):
+    """A business's Stripe: its mode, whether clients may pay by themselves, and what it is registered with."""
+
+    __tablename__ = "stripe_accounts"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(4))
+    allow_client_initiated_payments: Mapped[bool]
+    updated_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Keys(StripeModel):
+    """The keys of one mode, test or live. `state`: registering, ready or failed (with the reason), of its webhook."""
+
+    __tablename__ = "stripe_keys"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(4), primary_key=True)
+    publishable_key: Mapped[str | None] = mapped_column(Text)
+    secret_key: Mapped[str | None] = mapped_column(Text)
+    secret_key_end: Mapped[str | None] = mapped_column(String(8))
+    account_id: Mapped[str | None] = mapped_column(String(100))
+    webhook_id: Mapped[str | None] = mapped_column(String(100))
+    webhook_secret: Mapped[str | None] = mapped_column(Text)
+    # Both are good while a secret is being rotated.
+    previous_webhook_secret: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Operation(StripeModel):
+    """One call that must answer with its outcome, committed before it is made. `request_key` is the caller's, so that a
+    repeat resumes it; `attempt` is part of Stripe's idempotency key and rises only after a known decline.
+    state: started, done, refused or unknown."""
+
+    __tablename__ = "operations"
+    __table_args__ = (
+        Index("uq_operations_request", "business_id", "caller", "kind", "request_key", unique=True),
+        partial_index("ix_operations_unknown", "business_id", "started_at", where="state IN ('started', 'unknown')"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    operation_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    caller: Mapped[str] = mapped_column(String(200))
+    request_key: Mapped[str] = mapped_column(String(255))
+    request: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(4))
+    state: Mapped[str] = mapped_column(String(10))
+    answer: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Intent(StripeModel):
+    """A PaymentIntent that was made here, and whose it is."""
+
+    __tablename__ = "intents"
+    __table_args__ = (Index("ix_intents_client", "business_id", "client_id"),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    intent_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(4))
+    client_id: Mapped[str] = mapped_column(String(64))
+    operation_id: Mapped[str] = mapped_column(String(64))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    invoice_number: Mapped[str | None] = mapped_column(String(50))
+    source: Mapped[str] = mapped_column(String(20))
+    actor: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Customer(StripeModel):
+    """A client as Stripe knows it, for saved cards."""
+
+    __tablename__ = "customers"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(4), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(String(100))
+
+
+class Notice(StripeModel):
+    """A callback as it arrived, once per event. state: received, done, ignored or refused, with the reason."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index("uq_notices_event", "business_id", "event_id", unique=True),
+        Index("ix_notices_newest", "business_id", "notice_id"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    notice_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(100))
+    type: Mapped[str] = mapped_column(String(100))
+    mode: Mapped[str] = mapped_column(String(4))
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Told(StripeModel):
+    """A fact that was told of as an event, so that two notices of it tell it once."""
+
+    __tablename__ = "told"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fact: Mapped[str] = mapped_column(String(250), primary_key=True)
+    told_at: Mapped[datetime] = mapped_column(Moment)

@@ -1,0 +1,20 @@
+"""What gateway-stripe reads besides the common settings. None of it can be set from a screen or an API."""
+
+from pydantic import Field
+
+from common.settings import Settings
+
+
+class StripeServiceSettings(Settings):
+    stripe_api_base: str = Field(default="", description="Stripe's own unless set; the sandbox's in one process")
+    stripe_js_url: str = Field(default="", description="Where the browser finds Stripe.js; Stripe's own unless set")
+    callback_base_url: str = Field(default="", description="How Stripe reaches our callbacks; empty when it cannot")
+    stripe_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
+
+    @property
+    def api_base(self) -> str:
+        return self.stripe_api_base or "https://api.stripe.com"
+
+    @property
+    def js_url(self) -> str:
+        return self.stripe_js_url or "https://js.stripe.com/v3/"

@@ -1,0 +1,29 @@
+"""Telling facts: each once, however many notices, calls and reconciliations bring it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from common import clock
+from common.db import insert_or
+from common.outbox import emit
+from gateway_stripe.domain.translate import Fact
+from gateway_stripe.models import Told
+
+PRODUCER = "gateway-stripe"
+
+
+def tell(session: Session, facts: Sequence[Fact]) -> int:
+    """Emit the events of facts that were not told before, row and event in one transaction; answers how many."""
+    if not facts:
+        return 0
+    now = clock.now()
+    rows = [
+        {"business_id": fact.event.business_id, "fact": fact.key[:250], "told_at": now}
+        for fact in sorted(facts, key=lambda fact: fact.key)
+    ]
+    fresh = insert_or(session, Told).on_conflict_do_nothing().returning(Told.fact)
+    new = set(session.scalars(fresh, rows))
+    told = [fact for fact in facts if fact.key[:250] in new]
+    emit(session, PRODUCER, [fact.event for fact in told])
+    return len(told)

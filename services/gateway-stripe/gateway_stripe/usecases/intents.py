@@ -1,0 +1,215 @@
+"""PaymentIntents: a payment on the page, a charge of a saved card by one click, and what became of either."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from common import clock
+from common.auth import Caller
+from common.directory import BusinessFacts, ClientFacts, Directory
+from common.errors import Conflict, FieldError, Invalid, NotFound
+from common.events.payments import Source
+from common.runtime import Runtime
+from gateway_stripe.client import Declined, Refused, Stripe
+from gateway_stripe.domain import amounts, translate
+from gateway_stripe.models import Customer, Intent, Operation
+from gateway_stripe.usecases import accounts, cards, facts, operations
+from gateway_stripe.usecases.accounts import Opened
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A payment to take. `payment_method_id`: the saved card to charge now, off session."""
+
+    client_id: str
+    amount_minor: int
+    source: Source
+    currency: str | None = None
+    invoice_number: str | None = None
+    save_card: bool = False
+    payment_method_id: str | None = None
+
+    def as_request(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def start(
+    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller, request_key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Make a PaymentIntent for a card to be typed on the page. Raises NotFound, Forbidden, Conflict, Invalid,
+    Unavailable."""
+    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
+
+    def act(operation: Operation) -> dict[str, Any]:
+        params = _params(business, wanted, operation, caller)
+        params["automatic_payment_methods"] = {"enabled": True}
+        if wanted.save_card:
+            params["customer"] = cards.customer_of(runtime, opened, wanted.client_id)
+            params["setup_future_usage"] = "off_session"
+        return _create(opened.stripe, params, operations.idempotency_key(operation, "intent"))
+
+    def record(session: Session, operation: Operation, intent: dict[str, Any]) -> dict[str, Any]:
+        _keep(session, opened, operation, intent, wanted, business.currency, caller)
+        settings: Any = runtime.settings
+        return {
+            "payment_intent_id": intent["id"],
+            "client_secret": intent["client_secret"],
+            "publishable_key": opened.publishable_key,
+            "stripe_js_url": settings.js_url,
+        }
+
+    return operations.run(
+        runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode, act, record
+    )
+
+
+def charge_saved_card(
+    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller, request_key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Charge a saved card off session. A decline, and a bank that wants the client, are answers. Raises as `start`."""
+    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
+
+    def act(operation: Operation) -> dict[str, Any]:
+        card_id, customer_id = _saved_card(runtime, opened, wanted)
+        params = _params(business, wanted, operation, caller) | {
+            "customer": customer_id, "payment_method": card_id, "confirm": True, "off_session": True,
+            "payment_method_types": ["card"], "expand": ["latest_charge.balance_transaction"],
+        }  # fmt: skip
+        try:
+            return _create(opened.stripe, params, operations.idempotency_key(operation, "charge"))
+        except Declined as declined:
+            return {"declined": vars(declined)}
+
+    def record(session: Session, operation: Operation, outcome: dict[str, Any]) -> dict[str, Any]:
+        declined = outcome.get("declined")
+        intent = declined["intent"] if declined else outcome
+        if intent is not None:
+            _keep(session, opened, operation, intent, wanted, business.currency, caller)
+            facts.tell(session, translate.of_intent(opened.context, intent))
+        if declined is None:
+            return {"status": _status(intent), "payment_intent_id": intent["id"]}
+        needs_client = declined["code"] == "authentication_required"
+        return {
+            "status": "authentication_required" if needs_client else "declined",
+            "decline_code": declined["decline_code"] or declined["code"],
+            "detail": declined["message"],
+            "payment_intent_id": intent["id"] if intent else None,
+        }
+
+    return operations.run(
+        runtime.database, business_id, "charge", caller.sub, request_key, wanted.as_request(), opened.mode, act, record
+    )
+
+
+def sync(runtime: Runtime, business_id: str, intent_id: str) -> dict[str, Any]:
+    """Ask Stripe what became of an intent, instead of waiting for its notice. Raises NotFound."""
+    with runtime.database.read() as session:
+        held = session.get(Intent, (business_id, intent_id))
+        if held is None:
+            raise NotFound("not_found", "There is no such payment under way.")
+        opened = accounts.open_account(runtime, session, business_id, held.mode)
+    intent = _ask(opened.stripe, intent_id)
+    with runtime.database.write() as session:
+        facts.tell(session, translate.of_intent(opened.context, intent))
+    return {"status": _status(intent), "payment_recorded": intent["status"] == "succeeded"}
+
+
+def client_of(session: Session, business_id: str, intent_id: str) -> str:
+    """Whose an intent is. Raises NotFound."""
+    held = session.get(Intent, (business_id, intent_id))
+    if held is None:
+        raise NotFound("not_found", "There is no such payment under way.")
+    return held.client_id
+
+
+def _prepare(
+    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller
+) -> tuple[Opened, BusinessFacts, ClientFacts]:
+    """Everything that can refuse a payment before Stripe is asked."""
+    with runtime.database.read() as session:
+        directory = Directory(runtime, session, business_id)
+        business = directory.business()
+        client = directory.client(wanted.client_id)
+        if client is None:
+            raise NotFound("not_found", "There is no such client.")
+        if caller.client_id is not None:
+            accounts.require_client_payments(session, business_id)
+        if client.is_inactive(clock.today(business.time_zone)):
+            raise Conflict("client_inactive", f"{client.name} is inactive and cannot start a payment.")
+        errors = amounts.problems(wanted.amount_minor, wanted.currency, business.currency)
+        if errors:
+            raise Invalid(errors[0].code or "validation_failed", f"{errors[0].message}.", errors)
+        return accounts.open_account(runtime, session, business_id), business, client
+
+
+def _params(business: BusinessFacts, wanted: Wanted, operation: Operation, caller: Caller) -> dict[str, Any]:
+    for_invoice = f", invoice {wanted.invoice_number}" if wanted.invoice_number else ""
+    return {
+        "amount": wanted.amount_minor,
+        "currency": business.currency.lower(),
+        "description": f"{business.name}{for_invoice}"[:500],
+        "metadata": translate.metadata(
+            business.business_id, wanted.client_id, operation.operation_id, wanted.source, wanted.invoice_number,
+            caller.actor,
+        ),
+    }  # fmt: skip
+
+
+def _create(stripe: Stripe, params: dict[str, Any], key: str) -> dict[str, Any]:
+    try:
+        return stripe.create_intent(params, key)
+    except Refused as refused:
+        field = "amount_minor" if refused.code in amounts.AMOUNT_CODES else refused.param or "payment"
+        raise Invalid(
+            refused.code, refused.message, [FieldError(field, refused.message, code=refused.code)]
+        ) from refused
+
+
+def _ask(stripe: Stripe, intent_id: str) -> dict[str, Any]:
+    try:
+        return stripe.intent(intent_id)
+    except Refused as refused:
+        raise Conflict(refused.code, refused.message) from refused
+
+
+def _keep(
+    session: Session, opened: Opened, operation: Operation, intent: dict[str, Any], wanted: Wanted, currency: str,
+    caller: Caller,
+) -> None:  # fmt: skip
+    session.merge(
+        Intent(
+            business_id=opened.business_id,
+            intent_id=intent["id"],
+            mode=opened.mode,
+            client_id=wanted.client_id,
+            operation_id=operation.operation_id,
+            amount_minor=wanted.amount_minor,
+            currency=currency,
+            invoice_number=wanted.invoice_number,
+            source=wanted.source,
+            actor=orjson.dumps(caller.actor).decode(),
+            created_at=clock.now(),
+        )
+    )
+    session.flush()
+
+
+def _saved_card(runtime: Runtime, opened: Opened, wanted: Wanted) -> tuple[str, str]:
+    """(card, customer): the card that is named, or the newest. Raises NotFound."""
+    with runtime.database.read() as session:
+        held = session.get(Customer, (opened.business_id, wanted.client_id, opened.mode))
+    saved = opened.stripe.cards(held.customer_id) if held else []
+    fits = [card for card in saved if wanted.payment_method_id in (None, card["id"])]
+    if held is None or not fits:
+        raise NotFound(
+            "card_not_found", "This client has no such saved card. Take the payment with Pay Assist instead."
+        )
+    return str(fits[0]["id"]), held.customer_id
+
+
+def _status(intent: dict[str, Any]) -> str:
+    """An intent's state as it is answered."""
+    status = str(intent["status"])
+    return "authentication_required" if status == "requires_action" else status

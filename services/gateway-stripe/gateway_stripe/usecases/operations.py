@@ -1,0 +1,104 @@
+"""Operations: a call that must answer with its outcome is committed before it is made, with Stripe's idempotency key in
+it. A repeat of the request resumes it; one that nobody knows the outcome of is found out later."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from common import clock
+from common.db import Database, insert_or
+from common.errors import Invalid, Unavailable
+from common.ids import new_id
+from gateway_stripe.client import Unknown
+from gateway_stripe.models import Operation
+
+
+def run(
+    database: Database,
+    business_id: str,
+    kind: str,
+    caller: str,
+    request_key: str | None,
+    request: dict[str, Any],
+    mode: str,
+    act: Callable[[Operation], dict[str, Any]],
+    record: Callable[[Session, Operation, dict[str, Any]], dict[str, Any]],
+) -> tuple[dict[str, Any], bool]:
+    """(answer, whether it is a repeat's). `act` calls Stripe with no transaction open; `record` writes what came of it,
+    in the transaction that ends the operation, and makes the answer. What `act` refuses may be asked for again.
+
+    Raises Unavailable when the outcome is not known; the same request again finds it out.
+    """
+    operation = _begin(database, business_id, kind, caller, request_key or new_id(), request, mode)
+    if operation.state == "done":
+        answer: dict[str, Any] = orjson.loads(operation.answer or "{}")
+        return answer, True
+    try:
+        outcome = act(operation)
+    except Unknown as error:
+        _note(database, operation, "unknown")
+        raise Unavailable(
+            "outcome_unknown",
+            "Stripe did not say what became of it. It is being found out; do not pay again, ask with the same request.",
+            operation_id=operation.operation_id,
+        ) from error
+    except Exception:
+        _note(database, operation, "refused")
+        raise
+    with database.write() as session:
+        held = session.get_one(Operation, (business_id, operation.operation_id), with_for_update=True)
+        if held.state == "done":
+            return orjson.loads(held.answer or "{}"), True
+        answer = record(session, held, outcome)
+        held.state, held.answer = "done", orjson.dumps(answer).decode()
+    return answer, False
+
+
+def idempotency_key(operation: Operation, step: str) -> str:
+    """Stripe's key of one step of an operation."""
+    return f"remit-{operation.operation_id}-{step}"
+
+
+def _begin(
+    database: Database, business_id: str, kind: str, caller: str, request_key: str, request: dict[str, Any], mode: str
+) -> Operation:
+    text = orjson.dumps(request, option=orjson.OPT_SORT_KEYS).decode()
+    row = {
+        "business_id": business_id,
+        "operation_id": new_id(),
+        "kind": kind,
+        "caller": caller,
+        "request_key": request_key,
+        "request": text,
+        "mode": mode,
+        "state": "started",
+        "started_at": clock.now(),
+    }
+    with database.write() as session:
+        session.execute(insert_or(session, Operation).values(row).on_conflict_do_nothing())
+        found = session.scalars(
+            select(Operation).where(
+                Operation.business_id == business_id,
+                Operation.caller == caller,
+                Operation.kind == kind,
+                Operation.request_key == request_key,
+            )
+        ).one()
+        if hashlib.sha256(found.request.encode()).digest() != hashlib.sha256(text.encode()).digest():
+            raise Invalid(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request. Use a new key for a new request.",
+            )
+        session.expunge(found)
+    return found
+
+
+def _note(database: Database, operation: Operation, state: str) -> None:
+    with database.write() as session:
+        held = session.get_one(Operation, (operation.business_id, operation.operation_id), with_for_update=True)
+        if held.state != "done":
+            held.state = state

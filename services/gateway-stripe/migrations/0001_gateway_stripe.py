@@ -1,0 +1,110 @@
+"""Stripe's keys and settings, operations, intents, customers, notices, and what was told."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from common.db import Moment
+
+revision = "gateway_stripe_0001"
+down_revision = None
+branch_labels = ("gateway_stripe",)
+depends_on = ("core_0002", "directory_0001")
+
+UNKNOWN = sa.text("state IN ('started', 'unknown')")
+
+
+def business() -> sa.Column[str]:
+    return sa.Column("business_id", sa.String(64), primary_key=True)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "stripe_accounts",
+        business(),
+        sa.Column("mode", sa.String(4), nullable=False),
+        sa.Column("allow_client_initiated_payments", sa.Boolean, nullable=False),
+        sa.Column("updated_at", Moment, nullable=False),
+    )
+    op.create_table(
+        "stripe_keys",
+        business(),
+        sa.Column("mode", sa.String(4), primary_key=True),
+        sa.Column("publishable_key", sa.Text),
+        sa.Column("secret_key", sa.Text),
+        sa.Column("secret_key_end", sa.String(8)),
+        sa.Column("account_id", sa.String(100)),
+        sa.Column("webhook_id", sa.String(100)),
+        sa.Column("webhook_secret", sa.Text),
+        sa.Column("previous_webhook_secret", sa.Text),
+        sa.Column("state", sa.String(12), nullable=False),
+        sa.Column("reason", sa.Text),
+    )
+    op.create_table(
+        "operations",
+        business(),
+        sa.Column("operation_id", sa.String(64), primary_key=True),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("caller", sa.String(200), nullable=False),
+        sa.Column("request_key", sa.String(255), nullable=False),
+        sa.Column("request", sa.Text, nullable=False),
+        sa.Column("mode", sa.String(4), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("answer", sa.Text),
+        sa.Column("started_at", Moment, nullable=False),
+    )
+    op.create_index(
+        "uq_operations_request", "operations", ["business_id", "caller", "kind", "request_key"], unique=True
+    )
+    op.create_index(
+        "ix_operations_unknown",
+        "operations",
+        ["business_id", "started_at"],
+        postgresql_where=UNKNOWN,
+        sqlite_where=UNKNOWN,
+    )
+    op.create_table(
+        "intents",
+        business(),
+        sa.Column("intent_id", sa.String(100), primary_key=True),
+        sa.Column("mode", sa.String(4), nullable=False),
+        sa.Column("client_id", sa.String(64), nullable=False),
+        sa.Column("operation_id", sa.String(64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger, nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("invoice_number", sa.String(50)),
+        sa.Column("source", sa.String(20), nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("created_at", Moment, nullable=False),
+    )
+    op.create_index("ix_intents_client", "intents", ["business_id", "client_id"])
+    op.create_table(
+        "customers",
+        business(),
+        sa.Column("client_id", sa.String(64), primary_key=True),
+        sa.Column("mode", sa.String(4), primary_key=True),
+        sa.Column("customer_id", sa.String(100), nullable=False),
+    )
+    op.create_table(
+        "notices",
+        business(),
+        sa.Column("notice_id", sa.String(64), primary_key=True),
+        sa.Column("event_id", sa.String(100), nullable=False),
+        sa.Column("type", sa.String(100), nullable=False),
+        sa.Column("mode", sa.String(4), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("received_at", Moment, nullable=False),
+    )
+    op.create_index("uq_notices_event", "notices", ["business_id", "event_id"], unique=True)
+    op.create_index("ix_notices_newest", "notices", ["business_id", "notice_id"])
+    op.create_table(
+        "told",
+        business(),
+        sa.Column("fact", sa.String(250), primary_key=True),
+        sa.Column("told_at", Moment, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    raise NotImplementedError("what a gateway told is not dropped by a migration; restore a backup instead")
