@@ -80,9 +80,6 @@ class Stripe:
         page = self._call(lambda: self._client.v1.payment_methods.list({"customer": customer_id, "type": "card"}))
         return list(page["data"])
 
-    def card(self, payment_method_id: str) -> dict[str, Any]:
-        return self._call(lambda: self._client.v1.payment_methods.retrieve(payment_method_id))
-
     def detach(self, payment_method_id: str) -> dict[str, Any]:
         return self._call(lambda: self._client.v1.payment_methods.detach(payment_method_id))
 

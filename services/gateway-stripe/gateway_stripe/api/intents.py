@@ -13,6 +13,7 @@ from common.errors import NotFound
 from common.web.app import B, caller, endpoint, runtime
 from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
 from gateway_stripe.usecases import intents, reconcile
+from gateway_stripe.usecases.asking import plainly
 from gateway_stripe.usecases.intents import Wanted
 
 api = APIBlueprint("stripe_payments", __name__, abp_tags=[Tag(name="Payments by card")], abp_security=[{"bearer": []}])
@@ -90,7 +91,8 @@ def reconcile_payments(path: BusinessPath, body: ReconcileBody) -> dict[str, Any
     """Compare Stripe with us since a time, heal what was missed, and say what differs"""
     caller().require_staff("business")
     since = clock.now() - timedelta(hours=body.since_hours)
-    return reconcile.reconcile(runtime(), path.business_id, since)
+    with plainly():
+        return reconcile.reconcile(runtime(), path.business_id, since)
 
 
 def _key() -> str | None:

@@ -5,13 +5,13 @@ from typing import Any
 from common import clock
 from common.auth import Caller
 from common.directory import Directory
-from common.errors import Conflict, NotFound, Unavailable
+from common.errors import Conflict, NotFound
 from common.ids import new_id
 from common.runtime import Runtime
-from gateway_stripe.client import Refused, Unknown
 from gateway_stripe.models import Customer
 from gateway_stripe.usecases import accounts
 from gateway_stripe.usecases.accounts import Opened
+from gateway_stripe.usecases.asking import plainly
 
 
 def customer_of(runtime: Runtime, opened: Opened, client_id: str) -> str:
@@ -43,15 +43,13 @@ def start_saving(runtime: Runtime, business_id: str, client_id: str, caller: Cal
         if client.is_inactive(clock.today(business.time_zone)):
             raise Conflict("client_inactive", f"{client.name} is inactive and cannot save a card.")
         opened = accounts.open_account(runtime, session, business_id)
-    try:
+    with plainly():
         params = {
             "customer": customer_of(runtime, opened, client_id),
             "usage": "off_session",
             "metadata": {"remit_business": business_id, "remit_client": client_id},
         }
         made = opened.stripe.create_setup_intent(params, f"remit-setup-{new_id()}")
-    except Unknown as error:
-        raise _away() from error
     settings: Any = runtime.settings
     return {
         "setup_intent_id": made["id"],
@@ -66,24 +64,18 @@ def saved(runtime: Runtime, business_id: str, client_id: str) -> list[dict[str, 
     opened, customer_id = _customer(runtime, business_id, client_id)
     if customer_id is None:
         return []
-    try:
+    with plainly():
         return [_shown(card) for card in opened.stripe.cards(customer_id)]
-    except Unknown as error:
-        raise _away() from error
 
 
 def remove(runtime: Runtime, business_id: str, client_id: str, payment_method_id: str) -> None:
     """Detach a card of the client's. Raises NotFound."""
     opened, customer_id = _customer(runtime, business_id, client_id)
-    try:
-        card = opened.stripe.card(payment_method_id) if customer_id else {}
-        if customer_id is None or card.get("customer") != customer_id:
+    with plainly():
+        mine = [card["id"] for card in opened.stripe.cards(customer_id)] if customer_id else []
+        if payment_method_id not in mine:
             raise NotFound("card_not_found", "This client has no such saved card.")
         opened.stripe.detach(payment_method_id)
-    except Refused as error:
-        raise NotFound("card_not_found", "This client has no such saved card.") from error
-    except Unknown as error:
-        raise _away() from error
 
 
 def _customer(runtime: Runtime, business_id: str, client_id: str) -> tuple[Opened, str | None]:
@@ -103,7 +95,3 @@ def _shown(card: dict[str, Any]) -> dict[str, Any]:
         "last4": facts["last4"],
         "expires": f"{facts['exp_year']}-{facts['exp_month']:02}",
     }
-
-
-def _away() -> Unavailable:
-    return Unavailable("stripe_unavailable", "Stripe does not answer. Nothing was changed; try again in a moment.")

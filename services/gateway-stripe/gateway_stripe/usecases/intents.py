@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from common import clock
 from common.auth import Caller
 from common.directory import BusinessFacts, ClientFacts, Directory
-from common.errors import Conflict, FieldError, Invalid, NotFound
+from common.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from common.events.payments import Source
 from common.runtime import Runtime
 from gateway_stripe.client import Declined, Refused, Stripe
@@ -17,6 +17,7 @@ from gateway_stripe.domain import amounts, translate
 from gateway_stripe.models import Customer, Intent, Operation
 from gateway_stripe.usecases import accounts, cards, facts, operations
 from gateway_stripe.usecases.accounts import Opened
+from gateway_stripe.usecases.asking import plainly
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,15 @@ def charge_saved_card(
             "payment_intent_id": intent["id"] if intent else None,
         }
 
-    return operations.run(
-        runtime.database, business_id, "charge", caller.sub, request_key, wanted.as_request(), opened.mode, act, record
-    )
+    try:
+        return operations.run(
+            runtime.database, business_id, "charge", caller.sub, request_key, wanted.as_request(), opened.mode, act,
+            record,
+        )  # fmt: skip
+    except Unavailable as silence:
+        if silence.code != operations.UNKNOWN:
+            raise
+        return {"status": "unknown", "detail": silence.detail, **silence.extra}, False
 
 
 def sync(runtime: Runtime, business_id: str, intent_id: str) -> dict[str, Any]:
@@ -110,7 +117,8 @@ def sync(runtime: Runtime, business_id: str, intent_id: str) -> dict[str, Any]:
         if held is None:
             raise NotFound("not_found", "There is no such payment under way.")
         opened = accounts.open_account(runtime, session, business_id, held.mode)
-    intent = _ask(opened.stripe, intent_id)
+    with plainly():
+        intent = opened.stripe.intent(intent_id)
     with runtime.database.write() as session:
         facts.tell(session, translate.of_intent(opened.context, intent))
     return {"status": _status(intent), "payment_recorded": intent["status"] == "succeeded"}
@@ -165,13 +173,6 @@ def _create(stripe: Stripe, params: dict[str, Any], key: str) -> dict[str, Any]:
         raise Invalid(
             refused.code, refused.message, [FieldError(field, refused.message, code=refused.code)]
         ) from refused
-
-
-def _ask(stripe: Stripe, intent_id: str) -> dict[str, Any]:
-    try:
-        return stripe.intent(intent_id)
-    except Refused as refused:
-        raise Conflict(refused.code, refused.message) from refused
 
 
 def _keep(

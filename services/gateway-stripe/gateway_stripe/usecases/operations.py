@@ -15,6 +15,9 @@ from common.errors import Invalid, Unavailable
 from common.ids import new_id
 from gateway_stripe.client import Unknown
 from gateway_stripe.models import Operation
+from gateway_stripe.usecases.asking import plainly
+
+UNKNOWN = "outcome_unknown"
 
 
 def run(
@@ -42,13 +45,14 @@ def run(
     except Unknown as error:
         _note(database, operation, "unknown")
         raise Unavailable(
-            "outcome_unknown",
+            UNKNOWN,
             "Stripe did not say what became of it. It is being found out; do not pay again, ask with the same request.",
             operation_id=operation.operation_id,
         ) from error
-    except Exception:
+    except Exception as error:
         _note(database, operation, "refused")
-        raise
+        with plainly():
+            raise error
     with database.write() as session:
         held = session.get_one(Operation, (business_id, operation.operation_id), with_for_update=True)
         if held.state == "done":
