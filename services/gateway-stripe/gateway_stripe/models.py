@@ -44,8 +44,8 @@ class Keys(StripeModel):
 
 class Operation(StripeModel):
     """One call that must answer with its outcome, committed before it is made. `request_key` is the caller's, so that a
-    repeat resumes it; `attempt` is part of Stripe's idempotency key and rises only after a known decline.
-    state: started, done, refused or unknown."""
+    repeat resumes it; `attempt` is part of Stripe's idempotency key, and rises only when Stripe is known to have made
+    nothing of the one before. state: started, done, refused, unknown, or resolved (what became of it was told)."""
 
     __tablename__ = "operations"
     __table_args__ = (
@@ -61,6 +61,7 @@ class Operation(StripeModel):
     request: Mapped[str] = mapped_column(Text)
     mode: Mapped[str] = mapped_column(String(4))
     state: Mapped[str] = mapped_column(String(10))
+    attempt: Mapped[int]
     answer: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Moment)
 

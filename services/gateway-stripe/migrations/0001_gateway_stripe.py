@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("request", sa.Text, nullable=False),
         sa.Column("mode", sa.String(4), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("answer", sa.Text),
         sa.Column("started_at", Moment, nullable=False),
     )

@@ -1,6 +1,7 @@
 """PaymentIntents: a payment on the page, a charge of a saved card by one click, and what became of either."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +19,9 @@ from gateway_stripe.models import Customer, Intent, Operation
 from gateway_stripe.usecases import accounts, cards, facts, operations
 from gateway_stripe.usecases.accounts import Opened
 from gateway_stripe.usecases.asking import plainly
+
+# What Stripe's clock and ours may differ by.
+CLOCKS_APART = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,9 @@ def start(
         }
 
     return operations.run(
-        runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode, act, record
-    )
+        runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode, act,
+        lambda operation: _look_for(opened, operation), record,
+    )  # fmt: skip
 
 
 def charge_saved_card(
@@ -84,30 +89,50 @@ def charge_saved_card(
             return {"declined": vars(declined)}
 
     def record(session: Session, operation: Operation, outcome: dict[str, Any]) -> dict[str, Any]:
-        declined = outcome.get("declined")
+        declined = outcome.get("declined") or _decline_of(outcome)
         intent = declined["intent"] if declined else outcome
         if intent is not None:
             _keep(session, opened, operation, intent, wanted, business.currency, caller)
             facts.tell(session, translate.of_intent(opened.context, intent))
-        if declined is None:
-            return {"status": _status(intent), "payment_intent_id": intent["id"]}
-        needs_client = declined["code"] == "authentication_required"
-        return {
-            "status": "authentication_required" if needs_client else "declined",
-            "decline_code": declined["decline_code"] or declined["code"],
-            "detail": declined["message"],
-            "payment_intent_id": intent["id"] if intent else None,
-        }
+        return _charged(intent, declined)
 
     try:
         return operations.run(
             runtime.database, business_id, "charge", caller.sub, request_key, wanted.as_request(), opened.mode, act,
-            record,
+            lambda operation: _look_for(opened, operation), record,
         )  # fmt: skip
     except Unavailable as silence:
         if silence.code != operations.UNKNOWN:
             raise
         return {"status": "unknown", "detail": silence.detail, **silence.extra}, False
+
+
+def _decline_of(intent: dict[str, Any]) -> dict[str, Any] | None:
+    """The decline that an intent found afterwards shows, as the call would have answered it."""
+    error = intent.get("last_payment_error")
+    if intent["status"] != "requires_payment_method" or not error:
+        return None
+    return {
+        "code": error.get("code") or "card_declined",
+        "decline_code": error.get("decline_code"),
+        "message": error.get("message") or "The card was declined.",
+        "intent": intent,
+    }
+
+
+def _charged(intent: dict[str, Any] | None, declined: dict[str, Any] | None) -> dict[str, Any]:
+    """The answer of one click."""
+    intent_id = intent["id"] if intent else None
+    if declined is None:
+        assert intent is not None
+        return {"status": _status(intent), "payment_intent_id": intent_id}
+    needs_client = declined["code"] == "authentication_required"
+    return {
+        "status": "authentication_required" if needs_client else "declined",
+        "decline_code": declined["decline_code"] or declined["code"],
+        "detail": declined["message"],
+        "payment_intent_id": intent_id,
+    }
 
 
 def sync(runtime: Runtime, business_id: str, intent_id: str) -> dict[str, Any]:
@@ -173,6 +198,16 @@ def _create(stripe: Stripe, params: dict[str, Any], key: str) -> dict[str, Any]:
         raise Invalid(
             refused.code, refused.message, [FieldError(field, refused.message, code=refused.code)]
         ) from refused
+
+
+def _look_for(opened: Opened, operation: Operation) -> dict[str, Any] | None:
+    """The intent that Stripe made of an operation, if it did."""
+    since = operation.started_at - CLOCKS_APART
+    mark = f"{translate.METADATA}operation"
+    for intent in opened.stripe.intents_since(since):
+        if (intent.get("metadata") or {}).get(mark) == operation.operation_id:
+            return intent
+    return None
 
 
 def _keep(

@@ -3,6 +3,7 @@ it. A repeat of the request resumes it; one that nobody knows the outcome of is 
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +19,8 @@ from gateway_stripe.models import Operation
 from gateway_stripe.usecases.asking import plainly
 
 UNKNOWN = "outcome_unknown"
+# After this Stripe shows whatever it has made: its own work on a request is long over.
+SETTLED = timedelta(minutes=5)
 
 
 def run(
@@ -29,19 +32,23 @@ def run(
     request: dict[str, Any],
     mode: str,
     act: Callable[[Operation], dict[str, Any]],
+    look_for: Callable[[Operation], dict[str, Any] | None],
     record: Callable[[Session, Operation, dict[str, Any]], dict[str, Any]],
 ) -> tuple[dict[str, Any], bool]:
     """(answer, whether it is a repeat's). `act` calls Stripe with no transaction open; `record` writes what came of it,
     in the transaction that ends the operation, and makes the answer. What `act` refuses may be asked for again.
 
+    An operation in doubt is looked for at Stripe before anything is made: an error that Stripe answered once stays the
+    answer for that key, whatever it did.
+
     Raises Unavailable when the outcome is not known; the same request again finds it out.
     """
-    operation = _begin(database, business_id, kind, caller, request_key or new_id(), request, mode)
+    operation, is_new = _begin(database, business_id, kind, caller, request_key or new_id(), request, mode)
     if operation.state == "done":
         answer: dict[str, Any] = orjson.loads(operation.answer or "{}")
         return answer, True
     try:
-        outcome = act(operation)
+        outcome = act(operation) if is_new else _resume(database, operation, act, look_for)
     except Unknown as error:
         _note(database, operation, "unknown")
         raise Unavailable(
@@ -64,12 +71,31 @@ def run(
 
 def idempotency_key(operation: Operation, step: str) -> str:
     """Stripe's key of one step of an operation."""
-    return f"remit-{operation.operation_id}-{step}"
+    return f"remit-{operation.operation_id}-{step}-{operation.attempt}"
+
+
+def _resume(
+    database: Database,
+    operation: Operation,
+    act: Callable[[Operation], dict[str, Any]],
+    look_for: Callable[[Operation], dict[str, Any] | None],
+) -> dict[str, Any]:
+    """What Stripe made of the operation already; made now, under a new key, when it is certain that it made nothing."""
+    found = look_for(operation)
+    if found is not None:
+        return found
+    if operation.state != "refused" and clock.now() - operation.started_at > SETTLED:
+        with database.write() as session:
+            held = session.get_one(Operation, (operation.business_id, operation.operation_id), with_for_update=True)
+            held.attempt, held.started_at = held.attempt + 1, clock.now()
+            operation.attempt = held.attempt
+    return act(operation)
 
 
 def _begin(
     database: Database, business_id: str, kind: str, caller: str, request_key: str, request: dict[str, Any], mode: str
-) -> Operation:
+) -> tuple[Operation, bool]:
+    """The operation of this request, and whether it is new."""
     text = orjson.dumps(request, option=orjson.OPT_SORT_KEYS).decode()
     row = {
         "business_id": business_id,
@@ -80,10 +106,12 @@ def _begin(
         "request": text,
         "mode": mode,
         "state": "started",
+        "attempt": 1,
         "started_at": clock.now(),
     }
     with database.write() as session:
-        session.execute(insert_or(session, Operation).values(row).on_conflict_do_nothing())
+        fresh = insert_or(session, Operation).values(row).on_conflict_do_nothing().returning(Operation.operation_id)
+        is_new = session.execute(fresh).first() is not None
         found = session.scalars(
             select(Operation).where(
                 Operation.business_id == business_id,
@@ -98,7 +126,7 @@ def _begin(
                 "This Idempotency-Key was used for another request. Use a new key for a new request.",
             )
         session.expunge(found)
-    return found
+    return found, is_new
 
 
 def _note(database: Database, operation: Operation, state: str) -> None:

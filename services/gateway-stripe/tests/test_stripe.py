@@ -1,0 +1,261 @@
+"""gateway-stripe against a Stripe in a box: keys, payments, one click, callbacks, refunds, unknown outcomes."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+import stripe
+from stripe_shop import CLIENT, TEST_PUBLIC, TEST_SECRET, B, Shop
+
+from common.events.gateways import (
+    GatewayFeeKnown,
+    GatewayPaymentFailed,
+    GatewayPaymentPending,
+    GatewayPaymentSucceeded,
+    GatewayRefundFailed,
+    GatewayRefundSucceeded,
+)
+from common.events.payments import RefundRequested
+from common.testing import eventually
+from gateway_stripe.models import Keys
+from gateway_stripe.usecases import reconcile
+
+
+def test_keys_are_sealed_registered_and_never_shown(shop: Shop) -> None:
+    shown = shop.set_up()
+    assert shown["test_webhook"] == {"state": "ready", "reason": None}
+    assert (shown["test_secret_key"], shown["test_publishable_key"]) == ("…0000", TEST_PUBLIC)
+    assert shown["live_secret_key"] is None
+    (webhook,) = shop.stripe.v1.webhook_endpoints.list().data
+    assert webhook.url.endswith("/webhooks/stripe/b1")
+    with shop.gateway.runtime.database.read() as session:
+        row = session.get_one(Keys, ("b1", "test"))
+        assert TEST_SECRET not in str(vars(row))
+        assert row.webhook_secret is not None
+        assert "whsec_" not in row.webhook_secret
+    shop.set_up()  # again: the former webhook is replaced, not doubled
+    assert len(shop.stripe.v1.webhook_endpoints.list().data) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [("test_secret_key", TEST_PUBLIC), ("live_secret_key", TEST_SECRET), ("test_secret_key", "sk_org_x" + "a" * 20)],
+)
+def test_a_key_in_the_wrong_field_changes_nothing(shop: Shop, field: str, key: str) -> None:
+    refused = shop.call("PUT", "/stripe", {"mode": "test", field: key})
+    assert (refused.status_code, refused.json["code"]) == (422, "key_wrong")
+    assert [error["field"] for error in refused.json["errors"]] == [field]
+    assert key not in refused.text
+    assert shop.call("GET", "/stripe").json["test_secret_key"] is None
+    assert shop.begin().json["code"] == "stripe_not_set_up"
+
+
+def test_a_client_pays_on_the_page(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin(actor=CLIENT, invoice_number="INV-000012")
+    assert begun.status_code == 201
+    assert set(begun.json) == {"payment_intent_id", "client_secret", "publishable_key", "stripe_js_url"}
+    assert shop.type_card(begun.json)["status"] == "succeeded"
+    (event,) = shop.wait_for(GatewayPaymentSucceeded)
+    assert (event.amount_minor, event.currency, event.client_id, event.source) == (4500, "USD", "c1", "client")
+    assert (event.invoice_number, event.recorded_by.id) == ("INV-000012", "c1")
+    (fee,) = shop.wait_for(GatewayFeeKnown)
+    assert fee.fee_minor == 161
+    synced = shop.call("POST", f"/stripe/payment-intents/{begun.json['payment_intent_id']}/sync").json
+    assert synced == {"status": "succeeded", "payment_recorded": True}
+    states = {notice["status"] for notice in shop.call("GET", "/notices").json["items"]}
+    assert states <= {"done", "ignored", "received"}
+    assert len(shop.told(GatewayPaymentSucceeded)) == 1
+
+
+def test_who_may_not_pay(shop: Shop) -> None:
+    shop.set_up(allow_client_initiated_payments=False)
+    assert shop.begin(actor=CLIENT).json["code"] == "client_payments_not_allowed"
+    assert shop.begin().status_code == 201  # staff may
+    assert shop.begin(client_id="gone").json["code"] == "client_inactive"
+    other = {"type": "client", "id": "c2", "name": "Eve"}
+    assert shop.begin(actor=other).status_code == 404
+    for body, code in (({"amount_minor": 49}, "amount_too_small"), ({"currency": "EUR"}, "currency_mismatch")):
+        refused = shop.begin(**body)
+        assert (refused.status_code, refused.json["code"]) == (422, code)
+    assert shop.captured() == []
+
+
+def test_the_same_request_begins_one_payment(shop: Shop) -> None:
+    shop.set_up()
+    first, again = shop.begin(key="k1"), shop.begin(key="k1")
+    assert first.json == again.json
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert shop.begin(4600, key="k1").json["code"] == "idempotency_key_reused"
+    assert len(shop.stripe.v1.payment_intents.list().data) == 1
+
+
+def test_a_declined_card_on_the_page_is_told_and_may_be_followed_by_another(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin().json
+    assert "error" in shop.type_card(begun, "4000000000009995")
+    (failed,) = shop.wait_for(GatewayPaymentFailed)
+    assert failed.code == "insufficient_funds"
+    assert shop.type_card(begun)["status"] == "succeeded"
+    shop.wait_for(GatewayPaymentSucceeded)
+
+
+def test_one_click_charges_the_saved_card_once(shop: Shop) -> None:
+    shop.set_up()
+    card_id = shop.save_card()
+    shop.wait_for(GatewayPaymentSucceeded)
+    body = {"client_id": "c1", "amount_minor": 2500, "payment_method_id": card_id}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: shop.call("POST", "/stripe/charges", body, key="click").json, range(8)))
+    assert {answer["status"] for answer in answers} == {"succeeded"}
+    events = shop.wait_for(GatewayPaymentSucceeded, 2)
+    assert [event.source for event in events] == ["pay_assist", "saved_card"]
+    assert len(shop.captured()) == 2
+    assert shop.call("DELETE", f"/clients/c1/payment-methods/{card_id}").status_code == 200
+    assert shop.call("GET", "/clients/c1/payment-methods").json["items"] == []
+    assert shop.call("POST", "/stripe/charges", body).json["code"] == "card_not_found"
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "code"),
+    [
+        ("pm_card_chargeCustomerFail", "declined", "generic_decline"),
+        ("pm_card_authenticationRequired", "authentication_required", "authentication_required"),
+    ],
+)
+def test_a_decline_of_one_click_is_an_answer(shop: Shop, token: str, status: str, code: str) -> None:
+    shop.set_up()
+    begun = shop.call("POST", "/stripe/setup-intents", {"client_id": "c1"}).json
+    shop.stripe.v1.setup_intents.update(begun["setup_intent_id"], {"payment_method": token})
+    customer = shop.stripe.v1.customers.list().data[0].id
+    shop.stripe.v1.payment_methods.attach(token, {"customer": customer})
+    answer = shop.call("POST", "/stripe/charges", {"client_id": "c1", "amount_minor": 2500})
+    assert (answer.status_code, answer.json["status"], answer.json["decline_code"]) == (201, status, code)
+    shop.wait_for(GatewayPaymentFailed)
+    assert shop.told(GatewayPaymentSucceeded) == []
+
+
+@pytest.mark.parametrize("fault", ["charge_then_hang", "charge_then_500", "charge_then_reset"])
+def test_an_unknown_outcome_ends_as_one_payment(shop: Shop, fault: str) -> None:
+    shop.set_up()
+    shop.save_card()
+    shop.wait_for(GatewayPaymentSucceeded)
+    shop.faults(fail_next=3, fail_with=fault, fail_at="payment_intents", seconds=6, drop_next="all")
+    body = {"client_id": "c1", "amount_minor": 2500}
+    answer = shop.call("POST", "/stripe/charges", body, key="hung")
+    assert (answer.status_code, answer.json["status"]) in {(201, "unknown"), (201, "succeeded")}
+    shop.faults()
+    again = shop.call("POST", "/stripe/charges", body, key="hung").json
+    assert again["status"] == "succeeded"
+    reconcile.find_unknown(shop.gateway.runtime)
+    shop.wait_for(GatewayPaymentSucceeded, 2)
+    assert len([charge for charge in shop.captured() if charge["amount"] == 2500]) == 1
+    assert len([event for event in shop.told(GatewayPaymentSucceeded) if event.amount_minor == 2500]) == 1
+
+
+def test_lost_callbacks_are_healed_by_one_reconcile(shop: Shop) -> None:
+    shop.set_up()
+    shop.faults(drop_next="all")
+    for _ in range(12):
+        assert shop.type_card(shop.begin().json)["status"] == "succeeded"
+    time.sleep(0.5)
+    assert shop.told(GatewayPaymentSucceeded) == []
+    report = shop.call("POST", "/reconcile", {"since_hours": 2}).json
+    assert (report["compared"], len(report["healed"]), report["drift"]) == (12, 12, [])
+    assert len(shop.told(GatewayPaymentSucceeded)) == 12
+    assert shop.call("POST", "/reconcile", {"since_hours": 2}).json["healed"] == []
+
+
+def test_a_bank_debit_is_provisional_until_it_is_certain(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin().json
+    shop.stripe.v1.payment_intents.confirm(
+        begun["payment_intent_id"],
+        {"payment_method": "pm_usBankAccount_success", "return_url": "https://portal.example/"},
+    )
+    shop.wait_for(GatewayPaymentPending)
+    assert shop.told(GatewayPaymentSucceeded) == []
+
+
+def test_a_refund_that_payments_asked_for_is_made_once(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin().json
+    shop.type_card(begun)
+    (paid,) = shop.wait_for(GatewayPaymentSucceeded)
+    asked = RefundRequested(
+        business_id="b1", refund_id="r1", payment_id="p1", client_id="c1", gateway="stripe",
+        gateway_account=paid.gateway_account, gateway_payment_id=paid.gateway_payment_id, amount_minor=1500,
+        currency="USD", reason="came late",
+    )  # fmt: skip
+    shop.gateway.take(asked)
+    shop.gateway.runtime.wake_jobs.set()
+    (done,) = shop.wait_for(GatewayRefundSucceeded)
+    assert (done.refund_id, done.amount_minor) == ("r1", 1500)
+    shop.gateway.take(asked.model_copy(update={"event_id": "too-much", "refund_id": "r2", "amount_minor": 9000}))
+    shop.gateway.runtime.wake_jobs.set()
+    (failed,) = shop.wait_for(GatewayRefundFailed)
+    assert failed.refund_id == "r2"
+    assert sum(refund.amount for refund in shop.stripe.v1.refunds.list().data) == 1500
+
+
+def test_many_copies_of_one_callback_are_one_fact(shop: Shop) -> None:
+    shop.set_up()
+    shop.faults(duplicate=30)
+    shop.type_card(shop.begin().json)
+    shop.wait_for(GatewayPaymentSucceeded)
+    time.sleep(1)
+    assert len(shop.told(GatewayPaymentSucceeded)) == 1
+    events = [notice["event_id"] for notice in shop.call("GET", "/notices?limit=200").json["items"]]
+    assert len(events) == len(set(events))
+
+
+def test_forgeries_record_nothing(shop: Shop) -> None:
+    shop.set_up()
+    url = shop.gateway.runtime.settings.callback_base_url + "/webhooks/stripe/b1"  # type: ignore[attr-defined]
+    before = len(shop.call("GET", "/notices").json["items"])
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": {}}})
+    stranger = stripe.WebhookSignature.generate_signature_header(body, "whsec_stranger0000000000", int(time.time()))
+    forged = [
+        (url, body, ""), (url, body, "t=1,v1=00"), (url, body, stranger), (url, "[]", stranger),
+        (url, "null", stranger),
+        (url, "\xff", stranger), (url, "x" * 1_100_000, stranger), (url.replace("/b1", "/b2"), body, stranger),
+    ]  # fmt: skip
+    for where, sent, header in forged:
+        answer = requests.post(where, data=sent.encode("latin-1"), headers={"Stripe-Signature": header}, timeout=10)
+        assert answer.status_code in (400, 413), (where, sent[:20], answer.status_code)
+    assert len(shop.call("GET", "/notices").json["items"]) == before
+
+
+def test_another_business_on_the_same_account_takes_only_its_own(shop: Shop) -> None:
+    shop.set_up()
+    intent = shop.stripe.v1.payment_intents.create(
+        {"amount": 900, "currency": "usd", "metadata": {"remit_business": "b2"}, "payment_method": "pm_card_visa",
+         "confirm": True, "return_url": "https://portal.example/"}
+    )  # fmt: skip
+
+    def seen() -> Any:
+        items = shop.call("GET", "/notices?limit=200").json["items"]
+        return [item for item in items if item["type"] == "payment_intent.succeeded" and item["status"] == "ignored"]
+
+    assert "not this business's" in eventually(seen, "the notice")[0]["reason"]
+    assert shop.told(GatewayPaymentSucceeded) == []
+    assert shop.call("POST", "/reconcile", {"since_hours": 2}).json["compared"] == 0
+    assert intent.status == "succeeded"
+
+
+def test_a_notice_is_shown_without_secrets_and_translated_again(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin().json
+    shop.type_card(begun)
+    shop.wait_for(GatewayPaymentSucceeded)
+    items = shop.call("GET", "/notices?limit=200").json["items"]
+    notice = next(item for item in items if item["type"] == "payment_intent.succeeded")
+    shown = shop.call("GET", f"/notices/{notice['id']}")
+    assert begun["client_secret"] not in shown.text
+    assert shop.call("POST", f"/notices/{notice['id']}/replay").status_code == 202
+    eventually(lambda: shop.call("GET", f"/notices/{notice['id']}").json["status"] == "done", "the replay")
+    assert len(shop.told(GatewayPaymentSucceeded)) == 1
+    assert shop.call("GET", f"{B}/x").status_code == 404
