@@ -41,8 +41,11 @@ class Stack:
         auth.make_keys(self.keys_dir)
         sealing.make_key(self.keys_dir / "seal.key.json")
         if self.with_sandbox:
-            clock.use(clock.Clock(self.settings.clock_file or self.var_dir / "clock"))
-            self._sandbox = sandbox.start(self.settings.bind, self.settings.port_base, self.var_dir / "sandbox")
+            clock_file = self.settings.clock_file or self.var_dir / "clock"
+            clock.use(clock.Clock(clock_file))
+            self._sandbox = sandbox.start(
+                self.settings.bind, self.settings.port_base, self.var_dir / "sandbox", clock_file
+            )
         runtimes = [self._open(name) for name in names()]
         consumers = [runtime.consumer for runtime in runtimes]
         for runtime in runtimes:

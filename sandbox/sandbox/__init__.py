@@ -1,4 +1,4 @@
-"""Remit's sandbox: stand-ins for the outside world. So far a mail server in a box."""
+"""Remit's sandbox: stand-ins for the outside world. A mail server and a Stripe in a box."""
 
 from sandbox.box import Sandbox, start
 from sandbox.mail import MailServer

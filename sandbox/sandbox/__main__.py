@@ -16,7 +16,7 @@ log = logging.getLogger("sandbox")
 
 
 def main() -> int:
-    """Read PORT_BASE, SANDBOX_BIND and SANDBOX_DIR, serve, and return the exit status."""
+    """Read PORT_BASE, SANDBOX_BIND, SANDBOX_DIR and CLOCK_FILE, serve, and return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # aiosmtpd logs each line of each dialogue at INFO; that is slow and holds people's addresses.
     logging.getLogger("mail.log").setLevel(logging.WARNING)
@@ -34,11 +34,12 @@ def main() -> int:
     signal.signal(signal.SIGINT, finish)
     host, folder = os.environ.get("SANDBOX_BIND", "127.0.0.1"), os.environ.get("SANDBOX_DIR", "var/sandbox")
     try:
-        sandbox = start(host, int(text), folder)
+        sandbox = start(host, int(text), folder, os.environ.get("CLOCK_FILE"))
     except (OSError, sqlite3.Error, RuntimeError) as error:
         log.error("cannot start: %s", error)
         return 1
     log.info("inbox at %s/mail, SMTP at %s:%d", sandbox.web_url, sandbox.smtp_host, sandbox.smtp_port)
+    log.info("Stripe at %s/stripe", sandbox.web_url)
     done.wait()
     sandbox.stop()
     log.info("stopped")

@@ -9,11 +9,13 @@ from flask import Blueprint, Flask, Response, jsonify, redirect, request, send_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import problems
+from sandbox.clock import OffsetClock
 from sandbox.content import Content, parse_content
-from sandbox.faults import InvalidFaultsError, MailFaults, mail_faults
 from sandbox.inbox import create_inbox
+from sandbox.knobs import create_knobs
 from sandbox.mail import MailServer
 from sandbox.store import MailFilter, MailStore, StoredMail
+from sandbox.stripe import Engine, create_stripe
 
 LIMIT_DEFAULT = 50
 LIMIT_MOST = 1000
@@ -24,14 +26,15 @@ REQUEST_BYTES = 64 * 1024
 INERT = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def create_app(store: MailStore, server: MailServer) -> Flask:
-    """The web application over a store and the server whose faults it sets."""
+def create_app(store: MailStore, server: MailServer, stripe: Engine, clock: OffsetClock) -> Flask:
+    """The web application over the mail and the Stripe whose faults it sets, and the clock it moves."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
     app.register_blueprint(_messages(store))
-    app.register_blueprint(_faults(server))
+    app.register_blueprint(create_knobs(server, stripe, clock))
+    app.register_blueprint(create_stripe(stripe))
     app.register_blueprint(create_inbox(store, server))
 
     @app.get("/")
@@ -110,31 +113,6 @@ def _listing(store: MailStore) -> Response:
     items = [item for mail in mails[:limit] if (item := _item(store, mail)) is not None]
     cursor = str(mails[limit - 1].id) if len(mails) > limit else None
     return jsonify(items=items, next_cursor=cursor, total=store.count(wanted))
-
-
-def _faults(server: MailServer) -> Blueprint:
-    blueprint = Blueprint("faults", __name__)
-
-    @blueprint.get("/faults")
-    def read() -> Response:
-        return jsonify(mail=server.faults.faults.as_dict())
-
-    @blueprint.put("/faults")
-    def write() -> Response:
-        wanted = request.get_json(force=True)
-        if not isinstance(wanted, dict):
-            raise problems.invalid("The body must be a JSON object.")
-        unknown = sorted(set(wanted) - {"mail"})
-        if unknown:
-            raise problems.invalid(f"unknown faults: {', '.join(unknown)}")
-        try:
-            faults = mail_faults(wanted["mail"]) if "mail" in wanted else MailFaults()
-        except InvalidFaultsError as error:
-            raise problems.invalid(str(error)) from error
-        server.faults.set(faults)
-        return read()
-
-    return blueprint
 
 
 def _argument(name: str) -> str:

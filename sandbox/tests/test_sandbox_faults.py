@@ -13,9 +13,9 @@ OFF = {"fail_next": 0, "code": 451, "fail_at": "any", "delay_seconds": 0, "close
 
 
 def test_off_by_default_and_after_an_empty_put(box: Box) -> None:
-    assert box.get("/faults").json() == {"mail": OFF}
+    assert box.get("/faults").json()["mail"] == OFF
     box.faults(fail_next=3)
-    assert box.faults().json() == {"mail": OFF}
+    assert box.faults().json()["mail"] == OFF
 
 
 @pytest.mark.parametrize("code", [421, 451, 550])
