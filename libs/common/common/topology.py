@@ -11,6 +11,7 @@ from common.events.billing import (
     InvoiceEmailRequested,
     ReminderDue,
 )
+from common.events.gateways import GatewayTestNoticed
 from common.events.payments import (
     PaymentRecorded,
     PaymentRefunded,
@@ -26,7 +27,7 @@ DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdate
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "payments": DIRECTORY,
     "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
-    "gateway-stripe": (*DIRECTORY, RefundRequested),
+    "gateway-stripe": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
     "notifications": (
         *DIRECTORY,
         PaymentRecorded,

@@ -52,6 +52,14 @@ class Stripe:
     def create_intent(self, params: dict[str, Any], key: str) -> dict[str, Any]:
         return self._call(lambda: self._client.v1.payment_intents.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
 
+    def confirm(self, intent_id: str, payment_method: str, key: str) -> dict[str, Any]:
+        params: Any = {"payment_method": payment_method}
+        return self._call(lambda: self._client.v1.payment_intents.confirm(intent_id, params, {"idempotency_key": key}))
+
+    def intent_for_browser(self, intent_id: str, client_secret: str) -> dict[str, Any]:
+        """An intent as a page with the publishable key sees it."""
+        return self._call(lambda: self._client.v1.payment_intents.retrieve(intent_id, {"client_secret": client_secret}))
+
     def intent(self, intent_id: str) -> dict[str, Any]:
         params: Any = {"expand": ["latest_charge.balance_transaction"]}
         return self._call(lambda: self._client.v1.payment_intents.retrieve(intent_id, params))

@@ -1,12 +1,14 @@
-"""What gateway-stripe does when it hears of refunds: it makes a job of them, and calls nobody."""
+"""What gateway-stripe does when it hears of refunds, and of its own tests. It calls nobody."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from common import directory, jobs
+from common import clock, directory, jobs
+from common.events.gateways import GatewayTestNoticed
 from common.events.payments import RefundRequested
 from common.inbox import Handlers
+from gateway_stripe.models import TestRun
 from gateway_stripe.usecases import refunds
 
 
@@ -24,4 +26,17 @@ def make_refunds(events: Sequence[RefundRequested], session: Session) -> None:
     ])  # fmt: skip
 
 
-HANDLERS: Handlers = {**directory.HANDLERS, RefundRequested: make_refunds}
+def note_tests(events: Sequence[GatewayTestNoticed], session: Session) -> None:
+    """A test's callback is back, through the bus."""
+    for event in events:
+        run = session.get(TestRun, (event.business_id, event.test_id))
+        if run is not None and run.noticed_at is None:
+            run.noticed_at = clock.now()
+    session.flush()
+
+
+HANDLERS: Handlers = {
+    **directory.HANDLERS,
+    RefundRequested: make_refunds,
+    GatewayTestNoticed: note_tests,
+}

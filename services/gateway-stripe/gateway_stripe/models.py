@@ -124,3 +124,15 @@ class Told(StripeModel):
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     fact: Mapped[str] = mapped_column(String(250), primary_key=True)
     told_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class TestRun(StripeModel):
+    """One test transaction; `noticed_at` is when its callback had come back through the bus."""
+
+    __tablename__ = "test_runs"
+    __test__ = False  # not for pytest, whatever its name
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    test_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(Moment)
+    noticed_at: Mapped[datetime | None] = mapped_column(Moment)

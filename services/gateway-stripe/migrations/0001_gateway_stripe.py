@@ -105,6 +105,13 @@ def upgrade() -> None:
         sa.Column("fact", sa.String(250), primary_key=True),
         sa.Column("told_at", Moment, nullable=False),
     )
+    op.create_table(
+        "test_runs",
+        business(),
+        sa.Column("test_id", sa.String(64), primary_key=True),
+        sa.Column("started_at", Moment, nullable=False),
+        sa.Column("noticed_at", Moment),
+    )
 
 
 def downgrade() -> None:

@@ -1,15 +1,14 @@
 """gateway-stripe before the sandbox's Stripe: keys saved, its webhook registered, a client who pays."""
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import requests
 import stripe
 
+from common.bus.embedded import EmbeddedBus
 from common.events import Event
-from common.jobs import JobLoop
 from common.testing import ServiceUnderTest, eventually
+from common.worker import Worker
 
 B = "/v1/businesses/b1"
 TEST_SECRET, TEST_PUBLIC = "sk_test_shop0000000000000000", "pk_test_shop0000000000000000"
@@ -17,22 +16,17 @@ CLIENT = {"type": "client", "id": "c1", "name": "Ada"}
 
 
 class Shop:
-    """One business that takes cards. Its jobs run in a thread as a worker's would."""
+    """One business that takes cards. Its worker runs in threads of the test's process."""
 
     def __init__(self, gateway: ServiceUnderTest, sandbox_url: str) -> None:
         self.gateway, self.sandbox_url = gateway, sandbox_url
-        self._stop = threading.Event()
-        self._loop = JobLoop("gateway-stripe", gateway.runtime.database, gateway.runtime.service.jobs, gateway.runtime)
-        gateway.runtime.database.wakers["jobs"] = gateway.runtime.wake_jobs.set
-        self._thread = threading.Thread(
-            target=self._loop.run, args=(gateway.runtime.wake_jobs, self._stop), daemon=True
-        )
-        self._thread.start()
+        # Its own events come back to it, as they do over a bus.
+        self._worker = Worker(gateway.runtime, EmbeddedBus(lambda: [gateway.runtime.consumer]))
+        self._worker.start()
 
     def close(self) -> None:
-        self._stop.set()
-        self.gateway.runtime.wake_jobs.set()
-        self._thread.join(20)
+        self._worker.stop()
+        assert self._worker.failed is None
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         return self.gateway.call(method, B + path, body, **options)
@@ -113,6 +107,3 @@ class Shop:
     def captured(self) -> list[dict[str, Any]]:
         """The charges that Stripe has taken."""
         return list(requests.get(f"{self.sandbox_url}/stripe/_control/charges", timeout=10).json()["data"])
-
-    def settled(self, check: Callable[[], Any], what: str) -> Any:
-        return eventually(check, what)

@@ -17,11 +17,12 @@ from common.events.gateways import (
     GatewayPaymentSucceeded,
     GatewayRefundFailed,
     GatewayRefundSucceeded,
+    GatewayTestNoticed,
 )
 from common.events.payments import RefundRequested
 from common.testing import eventually
 from gateway_stripe.models import Keys
-from gateway_stripe.usecases import reconcile
+from gateway_stripe.usecases import reconcile, test_transaction
 
 
 def test_keys_are_sealed_registered_and_never_shown(shop: Shop) -> None:
@@ -244,6 +245,48 @@ def test_another_business_on_the_same_account_takes_only_its_own(shop: Shop) -> 
     assert shop.told(GatewayPaymentSucceeded) == []
     assert shop.call("POST", "/reconcile", {"since_hours": 2}).json["compared"] == 0
     assert intent.status == "succeeded"
+
+
+def test_send_test_is_green_and_moves_nothing(shop: Shop) -> None:
+    shop.set_up()
+    answer = shop.call("POST", "/stripe/test-transaction").json
+    assert answer["ok"], answer
+    assert [step["ok"] for step in answer["steps"]] == [True] * 5
+    assert shop.told(GatewayPaymentSucceeded) == []
+    assert len(shop.told(GatewayTestNoticed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "red", "words"),
+    [
+        ({"test_secret_key": None}, 0, "secret key"),
+        ({"test_publishable_key": "pk_test_other0000000000000000"}, 2, "different accounts"),
+    ],
+)
+def test_send_test_says_what_to_do_about_wrong_keys(shop: Shop, keys: dict[str, Any], red: int, words: str) -> None:
+    body = {"mode": "test", "test_publishable_key": TEST_PUBLIC, "test_secret_key": TEST_SECRET, **keys}
+    assert shop.call("PUT", "/stripe", body).status_code == 200
+    answer = shop.call("POST", "/stripe/test-transaction").json
+    assert (answer["ok"], [step["ok"] for step in answer["steps"]]) == (False, [True] * red + [False])
+    assert words in answer["steps"][red]["fix"]
+    assert answer["steps"][red]["contact"]
+
+
+def test_send_test_tells_a_withdrawn_key(shop: Shop) -> None:
+    shop.set_up()
+    shop.control("keys", {"expire": TEST_SECRET})
+    answer = shop.call("POST", "/stripe/test-transaction").json
+    assert [step["ok"] for step in answer["steps"]] == [True, False]
+    assert "Copy the secret key again" in answer["steps"][1]["fix"]
+
+
+def test_send_test_without_a_way_back_is_red_at_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.set_up()
+    shop.faults(drop_next="all")
+    monkeypatch.setattr(test_transaction, "WAIT_SECONDS", 1.0)
+    answer = shop.call("POST", "/stripe/test-transaction").json
+    assert [step["ok"] for step in answer["steps"]] == [True] * 4 + [False]
+    assert "CALLBACK_BASE_URL" in answer["steps"][4]["fix"]
 
 
 def test_a_notice_is_shown_without_secrets_and_translated_again(shop: Shop) -> None:

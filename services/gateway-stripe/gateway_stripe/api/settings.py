@@ -9,7 +9,7 @@ from common.directory import Directory
 from common.errors import FieldError, Invalid
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import Body, BusinessPath, Currency
-from gateway_stripe.usecases import accounts
+from gateway_stripe.usecases import accounts, test_transaction
 
 api = APIBlueprint("stripe_settings", __name__, abp_tags=[Tag(name="Settings")], abp_security=[{"bearer": []}])
 
@@ -46,3 +46,16 @@ def put_settings(path: BusinessPath, body: SettingsBody) -> dict[str, Any]:
         raise Invalid("currency_mismatch", f"{message}.", [FieldError("currency", message)])
     accounts.save(runtime(), session(), path.business_id, body.model_dump())
     return {"currency": business.currency, **accounts.settings_of(session(), path.business_id)}
+
+
+@api.post(f"{B}/stripe/test-transaction")
+@endpoint("gateway:settings", in_stages=True)
+def send_test(path: BusinessPath) -> dict[str, Any]:
+    """Prove the test keys: a charge in test mode, and its callback back through the bus
+
+    Each step says what it saw; a red one says what to do, and whom to ask.
+    """
+    caller().require_staff("business")
+    with runtime().database.read() as reading:
+        currency = Directory(runtime(), reading, path.business_id).business().currency
+    return test_transaction.run(runtime(), path.business_id, currency)
