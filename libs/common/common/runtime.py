@@ -16,6 +16,7 @@ from common.context import correlation_id
 from common.db import Database
 from common.errors import Unavailable
 from common.inbox import Consumer
+from common.pay_link import PayLinks
 from common.sealing import Sealer
 from common.service import Service
 from common.settings import Settings, SettingsError
@@ -52,6 +53,10 @@ class Runtime:
     def signer(self) -> Signer:
         name = f"{self.service.name}.key.json"
         return Signer(self._key_file(self.settings.service_key_file, name, "SERVICE_KEY_FILE"))
+
+    @cached_property
+    def pay_links(self) -> PayLinks:
+        return PayLinks(self.settings.portal, self.signer)
 
     @cached_property
     def sealer(self) -> Sealer:

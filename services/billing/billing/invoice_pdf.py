@@ -55,7 +55,7 @@ def _facts(invoice: InvoiceDocument) -> list[Fact]:
         Fact("Billed to", invoice.client_name, 3, bold=True),
         Fact("Invoice date", date_words(invoice.issued_on) if invoice.issued_on else None),
         Fact("Due date", date_words(invoice.due_on) if invoice.due_on else None),
-        Fact("Pay online", url, 6, url=url),
+        Fact("Pay online", f"Pay {invoice.outstanding_text} here" if url else None, url=url or ""),
         Fact("Memo", invoice.memo, 14),
     ]
 

@@ -30,7 +30,7 @@ def invoice_due(runtime: Runtime) -> None:
     found = True
     while found:
         with runtime.database.write() as session:
-            found = invoicing.invoice_next(session, runtime.settings.portal)
+            found = invoicing.invoice_next(session, runtime.pay_links)
 
 
 def remind(runtime: Runtime) -> None:
@@ -38,7 +38,7 @@ def remind(runtime: Runtime) -> None:
         ids = reminders.businesses_that_remind(session)
     for business_id in ids:
         with runtime.database.write() as session:
-            reminders.remind(session, business_id, runtime.settings.portal)
+            reminders.remind(session, business_id, runtime.pay_links)
 
 
 def prove(runtime: Runtime) -> None:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field, StrictBool
 
 from billing.domain import invoice as rules
 from billing.domain.invoice_document import InvoiceDocument, InvoiceDocumentLine
-from billing.domain.pay_link import pay_link
 from billing.invoice_pdf import render_invoice
 from billing.models import Business, Invoice
 from billing.reports import invoices as reports
@@ -170,7 +169,7 @@ def email_invoice(path: InvoicePath) -> tuple[dict[str, Any], int]:
     invoice, _ = _visible(path)
     return {
         "status": "accepted",
-        "request_id": invoices.request_email(session(), invoice, runtime().settings.portal),
+        "request_id": invoices.request_email(session(), invoice, runtime().pay_links),
     }, 202
 
 
@@ -205,9 +204,7 @@ def _document(business: Business, invoice: Invoice, client_name: str) -> Invoice
     number = "" if invoice.number is None else rules.format_number(invoice.number)
     pay_url = None
     if invoice.status == "pending":
-        pay_url = pay_link(
-            runtime().settings.portal, business.business_id, invoice.client_id, outstanding_minor, number
-        )
+        pay_url = runtime().pay_links.to(business.business_id, invoice.client_id, outstanding_minor, number)
     return InvoiceDocument(
         business_name=business.name,
         client_name=client_name,

@@ -94,7 +94,7 @@ def add_session(path: BusinessPath, body: NewSession) -> tuple[dict[str, Any], i
     business = businesses.find(session(), path.business_id)
     added, warnings = sessions.schedule(
         session(), business, body.client_id, body.service_id, body.starts_at, body.price_minor, caller().actor,
-        runtime().settings.portal,
+        runtime().pay_links,
     )  # fmt: skip
     return {**_shown(added), "warnings": warnings}, 201
 
@@ -110,7 +110,7 @@ def get_eligibility(path: ClientPath, query: EligibilityQuery) -> dict[str, Any]
     if query.price_minor is None and query.service_id is not None:
         price_minor = catalog.find(session(), path.business_id, query.service_id).price_minor
     account = accounts.look(session(), path.business_id, path.client_id)
-    answer = sessions.eligibility(business, client, account, price_minor, query.starts_at, runtime().settings.portal)
+    answer = sessions.eligibility(business, client, account, price_minor, query.starts_at, runtime().pay_links)
     return {
         "client_id": path.client_id,
         "eligible": not answer.reasons,

@@ -12,7 +12,6 @@ from billing.domain import invoice as rules
 from billing.domain import ledger
 from billing.domain.calendar import day_of
 from billing.domain.ledger import Posting
-from billing.domain.pay_link import pay_link
 from billing.models import Business, CatalogService, Invoice, InvoiceCounter, InvoiceLine, ServiceSession
 from billing.reports.invoices import is_meant
 from billing.usecases import accounts, allocations
@@ -25,6 +24,7 @@ from common.events.billing import InvoiceEmailRequested, InvoiceIssued, InvoiceV
 from common.ids import new_id
 from common.money import MAX_AMOUNT_MINOR
 from common.outbox import emit
+from common.pay_link import PayLinks
 
 Actor = dict[str, Any]
 
@@ -133,7 +133,7 @@ def void(session: Session, business: Business, reference: str, reason: str, acto
     return invoice
 
 
-def request_email(session: Session, invoice: Invoice, portal_url: str) -> str:
+def request_email(session: Session, invoice: Invoice, links: PayLinks) -> str:
     """Have an issued invoice e-mailed; answers the request's id. Raises Conflict."""
     if invoice.status in ("draft", "void"):
         raise Conflict(
@@ -141,9 +141,7 @@ def request_email(session: Session, invoice: Invoice, portal_url: str) -> str:
         )
     request_id = new_id()
     told = allocations.facts(invoice)
-    pay_url = pay_link(
-        portal_url, invoice.business_id, invoice.client_id, rules.outstanding_minor(invoice), told["invoice_number"]
-    )
+    pay_url = links.to(invoice.business_id, invoice.client_id, rules.outstanding_minor(invoice), told["invoice_number"])
     emit(session, "billing", [InvoiceEmailRequested(**told, request_id=request_id, pay_url=pay_url)])
     return request_id
 

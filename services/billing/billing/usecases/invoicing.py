@@ -12,6 +12,7 @@ from billing.usecases import clients, invoices
 from billing.usecases.days import has_come
 from common import clock
 from common.errors import FieldError, Invalid
+from common.pay_link import PayLinks
 
 ACTOR = {"type": "system", "id": "billing", "name": "Automated invoicing"}
 # A client's invoice takes so many sessions at most; the rest is on the next one.
@@ -63,7 +64,7 @@ def set_up(
     return settings_of(session, business.business_id, client_id)
 
 
-def invoice_next(session: Session, portal_url: str) -> bool:
+def invoice_next(session: Session, links: PayLinks) -> bool:
     """Invoice one client whose day has come; False when there is none. Days missed while nothing ran are made up, each
     with its own invoice. Exactly once: the row is locked, and moved on in the same transaction.
 
@@ -81,13 +82,13 @@ def invoice_next(session: Session, portal_url: str) -> bool:
     due, business = row
     today = clock.today(business.time_zone)
     while due.next_on <= today:
-        _invoice(session, business, due, portal_url)
+        _invoice(session, business, due, links)
         due.next_on = next_occurrence(due.anchor_on, _frequency(due.frequency), due.next_on)
     session.flush()
     return True
 
 
-def _invoice(session: Session, business: Business, due: Invoicing, portal_url: str) -> None:
+def _invoice(session: Session, business: Business, due: Invoicing, links: PayLinks) -> None:
     sessions = session.scalars(
         select(ServiceSession.session_id)
         .where(
@@ -104,7 +105,7 @@ def _invoice(session: Session, business: Business, due: Invoicing, portal_url: s
         return
     invoice = invoices.create(session, business, due.client_id, sessions, [], ACTOR, draft=due.delivery == "draft")
     if due.delivery == "sent":
-        invoices.request_email(session, invoice, portal_url)
+        invoices.request_email(session, invoice, links)
 
 
 def _frequency(name: str) -> Frequency:

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.domain import invoice as rules
-from billing.domain.pay_link import pay_link
 from billing.domain.reminders import due_offset, period_start
 from billing.models import Business, ClientAccount, Invoice, ReminderSent, ReminderSettings
 from billing.usecases.deactivations import DAYS_AHEAD
@@ -17,6 +16,7 @@ from common import clock
 from common.db import insert_or
 from common.events.billing import ReminderDue
 from common.outbox import emit
+from common.pay_link import PayLinks
 
 DEFAULTS: dict[str, Any] = {
     "invoice_offsets_days": [],
@@ -57,14 +57,14 @@ def businesses_that_remind(session: Session) -> Sequence[str]:
     return session.scalars(select(ReminderSettings.business_id).order_by(ReminderSettings.business_id)).all()
 
 
-def remind(session: Session, business_id: str, portal_url: str) -> int:
+def remind(session: Session, business_id: str, links: PayLinks) -> int:
     """Tell what is due in one business today; answers how many reminders. One told before is left out by its row."""
     settings = session.get_one(ReminderSettings, business_id)
     business = session.get_one(Business, business_id)
     today = clock.today(business.time_zone)
     due = [
-        *_of_invoices(session, business, orjson.loads(settings.invoice_offsets_days), today, portal_url),
-        *_of_balances(session, business, settings, today, portal_url),
+        *_of_invoices(session, business, orjson.loads(settings.invoice_offsets_days), today, links),
+        *_of_balances(session, business, settings, today, links),
     ]
     if not due:
         return 0
@@ -84,7 +84,7 @@ def remind(session: Session, business_id: str, portal_url: str) -> int:
 
 
 def _of_invoices(
-    session: Session, business: Business, offsets: Sequence[int], today: date, portal_url: str
+    session: Session, business: Business, offsets: Sequence[int], today: date, links: PayLinks
 ) -> list[ReminderDue]:
     if not offsets:
         return []
@@ -116,14 +116,14 @@ def _of_invoices(
                 invoice_number=number,
                 due_on=invoice.due_on,
                 days_overdue=(today - invoice.due_on).days,
-                pay_url=pay_link(portal_url, business.business_id, invoice.client_id, owed_minor, number),
+                pay_url=links.to(business.business_id, invoice.client_id, owed_minor, number),
             )
         )
     return found
 
 
 def _of_balances(
-    session: Session, business: Business, settings: ReminderSettings, today: date, portal_url: str
+    session: Session, business: Business, settings: ReminderSettings, today: date, links: PayLinks
 ) -> list[ReminderDue]:
     if settings.owed_every_days is None:
         return []
@@ -143,7 +143,7 @@ def _of_balances(
             reminder=f"balance:{client_id}:{period}",
             owed_minor=-balance_minor,
             currency=business.currency,
-            pay_url=pay_link(portal_url, business.business_id, client_id, -balance_minor),
+            pay_url=links.to(business.business_id, client_id, -balance_minor),
         )
         for client_id, balance_minor, sequence in owing
     ]

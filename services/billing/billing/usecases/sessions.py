@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from billing.domain import ledger
 from billing.domain.calendar import day_of
 from billing.domain.ledger import Posting
-from billing.domain.pay_link import pay_link
 from billing.models import Business, CatalogService, Client, Invoice, ServiceSession
 from billing.usecases import accounts, catalog, clients
 from billing.usecases.accounts import Account
@@ -21,6 +20,7 @@ from common.events.billing import SessionCancelled, SessionCharged, SessionSched
 from common.ids import new_id
 from common.money import describe_balance, format_money
 from common.outbox import emit
+from common.pay_link import PayLinks
 from common.standing import effective_status
 
 Actor = dict[str, Any]
@@ -45,7 +45,7 @@ def find(session: Session, business_id: str, session_id: str) -> ServiceSession:
 
 
 def eligibility(
-    business: Business, client: Client, account: Account, price_minor: int, starts_at: datetime | None, portal_url: str
+    business: Business, client: Client, account: Account, price_minor: int, starts_at: datetime | None, links: PayLinks
 ) -> Eligibility:
     """What adding a session at this price would meet."""
     today = clock.today(business.time_zone)
@@ -62,7 +62,7 @@ def eligibility(
     }
     reasons, sentence = [], f"A session can be added for {client.name}."
     if shortfall_minor:
-        figures["pay_url"] = pay_link(portal_url, business.business_id, client.client_id, shortfall_minor)
+        figures["pay_url"] = links.to(business.business_id, client.client_id, shortfall_minor)
         reasons.append("balance_below_threshold")
         sentence = _too_little(client, account, price_minor, shortfall_minor)
     if effective_status(client.status, client.inactive_on, today) == "inactive":
@@ -99,7 +99,7 @@ def schedule(
     starts_at: datetime,
     price_minor: int | None,
     actor: Actor,
-    portal_url: str,
+    links: PayLinks,
 ) -> tuple[ServiceSession, list[str]]:
     """Add a session, and what to be warned of. Raises NotFound, and Conflict with all figures when the gate is shut."""
     service = catalog.find(session, business.business_id, service_id)
@@ -108,7 +108,7 @@ def schedule(
     account = accounts.lock_one(session, business.business_id, client_id)
     client = clients.find(session, business.business_id, client_id)
     price_minor = service.price_minor if price_minor is None else price_minor
-    answer = eligibility(business, client, account, price_minor, starts_at, portal_url)
+    answer = eligibility(business, client, account, price_minor, starts_at, links)
     if answer.reasons:
         raise Conflict(answer.reasons[0], answer.sentence, **answer.figures)
     added = ServiceSession(
