@@ -11,6 +11,18 @@ from common.events.billing import (
     InvoiceEmailRequested,
     ReminderDue,
 )
+from common.events.gateways import (
+    GatewayDisputeClosed,
+    GatewayDisputeOpened,
+    GatewayFeeKnown,
+    GatewayFundsReinstated,
+    GatewayFundsWithdrawn,
+    GatewayPaymentFailed,
+    GatewayPaymentPending,
+    GatewayPaymentSucceeded,
+    GatewayRefundFailed,
+    GatewayRefundSucceeded,
+)
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
 
 EXCHANGE = "remit.events"
@@ -18,7 +30,19 @@ EXCHANGE = "remit.events"
 DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated)
 
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
-    "payments": DIRECTORY,
+    "payments": (
+        *DIRECTORY,
+        GatewayPaymentPending,
+        GatewayPaymentSucceeded,
+        GatewayPaymentFailed,
+        GatewayFeeKnown,
+        GatewayRefundSucceeded,
+        GatewayRefundFailed,
+        GatewayDisputeOpened,
+        GatewayDisputeClosed,
+        GatewayFundsWithdrawn,
+        GatewayFundsReinstated,
+    ),
     "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
     "notifications": (
         *DIRECTORY,
