@@ -23,11 +23,31 @@ from common.events.gateways import (
     GatewayRefundFailed,
     GatewayRefundSucceeded,
 )
-from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
+from common.events.payments import (
+    PaymentFundsReinstated,
+    PaymentFundsWithdrawn,
+    PaymentRecorded,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentVoided,
+    ReceiptRequested,
+    RefundAbandoned,
+    RefundRequested,
+)
 
 EXCHANGE = "remit.events"
 
 DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated)
+
+# What moves a payment's money: each is posted, and each has a receipt of its own.
+MONEY = (
+    PaymentRecorded,
+    PaymentVoided,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentFundsWithdrawn,
+    PaymentFundsReinstated,
+)
 
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "payments": (
@@ -43,7 +63,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         GatewayFundsWithdrawn,
         GatewayFundsReinstated,
     ),
-    "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
+    "billing": (*MONEY, RefundRequested, RefundAbandoned),
     "notifications": (
         *DIRECTORY,
         PaymentRecorded,
