@@ -24,11 +24,13 @@ from common.events.gateways import (
     GatewayRefundSucceeded,
 )
 from common.events.payments import (
+    PaymentDisputed,
     PaymentFundsReinstated,
     PaymentFundsWithdrawn,
     PaymentRecorded,
     PaymentRefunded,
     PaymentRefundReversed,
+    PaymentUnmatched,
     PaymentVoided,
     ReceiptRequested,
     RefundAbandoned,
@@ -66,10 +68,10 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "billing": (*MONEY, RefundRequested, RefundAbandoned),
     "notifications": (
         *DIRECTORY,
-        PaymentRecorded,
-        PaymentVoided,
-        PaymentRefunded,
+        *MONEY,
         ReceiptRequested,
+        PaymentUnmatched,
+        PaymentDisputed,
         BalanceBelowThreshold,
         InvoiceEmailRequested,
         ReminderDue,
