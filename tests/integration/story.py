@@ -132,8 +132,8 @@ TEST_KEYS = {"test_publishable_key": "pk_test_story000000000000", "test_secret_k
 
 
 def tell_of_a_card(remit: Remit) -> None:
-    """Keys are saved and proved; a card pays an invoice on the page; part is refunded; one click charges the saved card.
-    Balance, receipts and invoice follow."""
+    """Keys are saved and proved; a card pays an invoice on the page; part is refunded; one click charges the saved
+    card. Balance, receipts and invoice follow."""
     cora = remit.call("POST", "billing", "/clients", json={"name": "Cora", "email": "cora@story.example"}).json()
     lines = {"client_id": cora["id"], "lines": [{"description": "Course", "amount_minor": 4500}]}
     number = remit.call("POST", "billing", "/invoices", json=lines).json()["number"]
