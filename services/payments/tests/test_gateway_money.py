@@ -201,6 +201,18 @@ def test_the_state_of_a_dispute_and_its_money_are_two_facts(
         assert payments.call("GET", f"{B}/payments?status={other}").json["items"] == []
 
 
+def test_disputes_are_shown_with_their_money(payments: ServiceUnderTest, told: Told) -> None:
+    payments.take(told.succeeded(), told.disputed(), told.withdrawn(), told.closed("won"), told.reinstated())
+    path = f"{B}/payments/{found(payments, told)['id']}/disputes"
+    (dispute,) = payments.call("GET", path).json["items"]
+    assert (dispute["state"], dispute["reason"], dispute["amount_minor"]) == ("won", "fraudulent", 5000)
+    assert [(moved["direction"], moved["moved_on"]) for moved in dispute["movements"]] == [
+        ("withdrawn", "2026-03-15"), ("reinstated", "2026-03-15"),
+    ]  # fmt: skip
+    client = payments.token("payments:read", "b1", {"type": "client", "id": "ada", "name": "Ada"})
+    assert payments.call("GET", path, token=client).status_code == 404
+
+
 def test_the_receipt_shows_what_was_taken_back(payments: ServiceUnderTest, told: Told) -> None:
     payments.take(told.succeeded(), told.withdrawn(), told.refunded("re_1", 1000))
     payment_id = found(payments, told)["id"]
