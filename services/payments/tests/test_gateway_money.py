@@ -97,6 +97,8 @@ def test_a_refund_is_held_then_done(payments: ServiceUnderTest, told: Told) -> N
         payments.take(told.refunded("re_1", 3000, requested.refund_id), told.refunded("re_1", 3000))
     assert isinstance(emitted[0], PaymentRefunded)
     assert emitted[0].refund_id == requested.refund_id
+    assert emitted[0].recorded_by is not None
+    assert emitted[0].recorded_by.name == "Sam Staff"
     shown = found(payments, told)
     assert (shown["refunded_minor"], shown["refund_pending_minor"], shown["receipt_revision"]) == (3000, 0, 2)
     assert shown["status"] == "partially_refunded"
