@@ -34,6 +34,8 @@ def upgrade() -> None:
     op.add_column("payments", sa.Column("dispute_state", sa.String(10)))
     # The default also serves the release before this one, which goes on inserting while the new one starts.
     op.add_column("receipts", sa.Column("withdrawn_minor", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("refunds", sa.Column("created_by_type", sa.String(10)))
+    op.add_column("refunds", sa.Column("created_by_id", sa.String(200)))
     op.add_column("refunds", sa.Column("gateway_refund_id", sa.String(100)))
     op.add_column("refunds", sa.Column("failure", sa.Text))
     op.add_column("refunds", sa.Column("reversed_on", sa.Date))

@@ -116,6 +116,8 @@ class Refund(PaymentsModel):
     refunded_on: Mapped[date] = mapped_column(Date)
     created_at: Mapped[datetime] = mapped_column(Moment)
     created_by_name: Mapped[str] = mapped_column(String(200))
+    created_by_type: Mapped[str | None] = mapped_column(String(10))
+    created_by_id: Mapped[str | None] = mapped_column(String(200))
     gateway_refund_id: Mapped[str | None] = mapped_column(String(100))
     failure: Mapped[str | None] = mapped_column(Text)
     reversed_on: Mapped[date | None] = mapped_column(Date)

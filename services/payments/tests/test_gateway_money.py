@@ -97,6 +97,8 @@ def test_a_refund_is_held_then_done(payments: ServiceUnderTest, told: Told) -> N
         payments.take(told.refunded("re_1", 3000, requested.refund_id), told.refunded("re_1", 3000))
     assert isinstance(emitted[0], PaymentRefunded)
     assert emitted[0].refund_id == requested.refund_id
+    assert emitted[0].recorded_by is not None
+    assert emitted[0].recorded_by.name == "Sam Staff"
     shown = found(payments, told)
     assert (shown["refunded_minor"], shown["refund_pending_minor"], shown["receipt_revision"]) == (3000, 0, 2)
     assert shown["status"] == "partially_refunded"
@@ -199,6 +201,18 @@ def test_the_state_of_a_dispute_and_its_money_are_two_facts(
     others = {"recorded", "voided", "partially_refunded", "refunded", "disputed", "charged_back"} - {status}
     for other in others:
         assert payments.call("GET", f"{B}/payments?status={other}").json["items"] == []
+
+
+def test_disputes_are_shown_with_their_money(payments: ServiceUnderTest, told: Told) -> None:
+    payments.take(told.succeeded(), told.disputed(), told.withdrawn(), told.closed("won"), told.reinstated())
+    path = f"{B}/payments/{found(payments, told)['id']}/disputes"
+    (dispute,) = payments.call("GET", path).json["items"]
+    assert (dispute["state"], dispute["reason"], dispute["amount_minor"]) == ("won", "fraudulent", 5000)
+    assert [(moved["direction"], moved["moved_on"]) for moved in dispute["movements"]] == [
+        ("withdrawn", "2026-03-15"), ("reinstated", "2026-03-15"),
+    ]  # fmt: skip
+    client = payments.token("payments:read", "b1", {"type": "client", "id": "ada", "name": "Ada"})
+    assert payments.call("GET", path, token=client).status_code == 404
 
 
 def test_the_receipt_shows_what_was_taken_back(payments: ServiceUnderTest, told: Told) -> None:

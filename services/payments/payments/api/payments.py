@@ -249,6 +249,17 @@ def list_refunds(path: PaymentPath) -> dict[str, Any]:
     return {"items": items, "next_cursor": None}
 
 
+@api.get(f"{B}/payments/<string:payment_id>/disputes")
+@endpoint("payments:read")
+def list_disputes(path: PaymentPath) -> dict[str, Any]:
+    """A payment's disputes, oldest first: open, won, lost or withdrawn, each with the money that was moved for it"""
+    caller().require_staff("payment")
+    _visible(reports.find(session(), path.business_id, path.payment_id))
+    moved = reports.movements(session(), path.business_id, path.payment_id)
+    found = reports.disputes(session(), path.business_id, path.payment_id)
+    return {"items": [reports.dispute_json(row, moved) for row in found], "next_cursor": None}
+
+
 def _visible(found: Any) -> dict[str, Any]:
     if found is None or caller().client_id not in (None, found[0].client_id):
         raise NotFound("not_found", "There is no such payment.")

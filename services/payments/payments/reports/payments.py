@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tupl
 from sqlalchemy.orm import Session
 
 from payments.domain import payment as rules
-from payments.models import Payment, Receipt, Refund
+from payments.models import Dispute, FundsMovement, Payment, Receipt, Refund
 
 CSV_HEADER = (
     "payment_id", "received_on", "client_id", "client_name", "amount", "refunded", "currency", "method", "source",
@@ -166,6 +166,46 @@ def refunds(session: Session, business_id: str, payment_id: str) -> Sequence[Ref
         .where(Refund.business_id == business_id, Refund.payment_id == payment_id)
         .order_by(Refund.refund_id)
     ).all()
+
+
+def disputes(session: Session, business_id: str, payment_id: str) -> Sequence[Dispute]:
+    """A payment's disputes, oldest first."""
+    return session.scalars(
+        select(Dispute)
+        .where(Dispute.business_id == business_id, Dispute.payment_id == payment_id)
+        .order_by(Dispute.opened_at, Dispute.gateway_dispute_id)
+    ).all()
+
+
+def dispute_json(dispute: Dispute, movements: Sequence[FundsMovement]) -> dict[str, Any]:
+    """A dispute as the API shows it, with what was moved for it."""
+    return {
+        "gateway_dispute_id": dispute.gateway_dispute_id,
+        "state": dispute.state,
+        "amount_minor": dispute.amount_minor,
+        "reason": dispute.reason,
+        "opened_at": dispute.opened_at,
+        "closed_at": dispute.closed_at,
+        "movements": [movement_json(row) for row in movements if row.gateway_dispute_id == dispute.gateway_dispute_id],
+    }
+
+
+def movements(session: Session, business_id: str, payment_id: str) -> Sequence[FundsMovement]:
+    """What the gateway took of a payment and gave back, oldest first."""
+    return session.scalars(
+        select(FundsMovement)
+        .where(FundsMovement.business_id == business_id, FundsMovement.payment_id == payment_id)
+        .order_by(FundsMovement.moved_on, FundsMovement.created_at)
+    ).all()
+
+
+def movement_json(movement: FundsMovement) -> dict[str, Any]:
+    return {
+        "gateway_movement_id": movement.gateway_movement_id,
+        "direction": movement.direction,
+        "amount_minor": movement.amount_minor,
+        "moved_on": movement.moved_on,
+    }
 
 
 def refund_json(refunded: Refund) -> dict[str, Any]:

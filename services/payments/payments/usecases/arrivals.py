@@ -129,7 +129,7 @@ def _put_in_tray(session: Session, event: GatewayPaymentSucceeded, reason: str) 
             amount_minor=event.amount_minor,
             currency=event.currency,
             reason=reason,
-            happened_at=event.happened_at,
+            happened_at=gateway.as_utc(event.happened_at),
             **caused_by(event),
         )
     ])  # fmt: skip

@@ -24,6 +24,9 @@ from payments.domain.gateway import Fact, Key
 from payments.models import Payment, WaitingFact
 from payments.usecases import disputes, refunds
 
+# The events of a batch are handled type by type, so two workers can want each other's payments. Giving up soon lets the
+# inbox run one of them again, long before the database would notice a deadlock.
+LOCK_WAIT = "150ms"
 NOT_RECORDED = "its payment is not recorded yet"
 
 log = logs.get("gateway-facts")
@@ -34,8 +37,11 @@ def lock(session: Session, keys: Iterable[Key]) -> None:
     payment that is landing must see each other."""
     if session.get_bind().dialect.name != "postgresql":
         return  # SQLite has one writer
+    waits = session.scalar(select(func.current_setting("lock_timeout")))
+    session.execute(select(func.set_config("lock_timeout", LOCK_WAIT, True)))
     for key in sorted(set(keys)):
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("\n".join(key), 0))))
+    session.execute(select(func.set_config("lock_timeout", waits, True)))
 
 
 def take(session: Session, events: Sequence[Fact]) -> None:

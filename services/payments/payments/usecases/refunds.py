@@ -47,11 +47,11 @@ def refund(
     if wanted_minor > left_minor or wanted_minor == 0:
         message = f"at most {left_minor} (minor units) of this payment can still be given back"
         raise Invalid("refund_exceeds_payment", f"{message.capitalize()}.", [FieldError("amount_minor", message)])
-    wanted = _new(payment, wanted_minor, reason, clock.today(business.time_zone), caller.actor["name"])
+    wanted = _new(payment, wanted_minor, reason, clock.today(business.time_zone), Actor(**caller.actor))
     session.add(wanted)
     if payment.gateway is None:
         session.flush()
-        _succeed(session, payment, wanted, Actor(**caller.actor), None)
+        _succeed(session, payment, wanted, None)
     else:
         payment.refund_pending_minor += wanted_minor
         session.flush()
@@ -66,7 +66,7 @@ def succeed(session: Session, business: Business, payment: Payment, event: Gatew
     if known is None:
         if event.amount_minor > rules.left_minor(payment):
             return _no_room(payment, event)
-        known = _new(payment, event.amount_minor, event.reason, day, _actor(payment).name)
+        known = _new(payment, event.amount_minor, event.reason, day, _gateway(payment))
         session.add(known)
     elif known.status == "pending":
         if event.amount_minor > rules.left_minor(payment) + known.amount_minor:
@@ -77,7 +77,7 @@ def succeed(session: Session, business: Business, payment: Payment, event: Gatew
         _drop_twin(session, payment, known, event)
         return None
     known.gateway_refund_id = event.gateway_refund_id or None  # refused outright, it may have none
-    _succeed(session, payment, known, _actor(payment), event)
+    _succeed(session, payment, known, event)
     return None
 
 
@@ -86,7 +86,7 @@ def fail(session: Session, business: Business, payment: Payment, event: GatewayR
     day = gateway.day_of(event.happened_at, business.time_zone)
     known = _find(session, payment, event)
     if known is None:
-        known = _new(payment, event.amount_minor, event.reason, day, _actor(payment).name)
+        known = _new(payment, event.amount_minor, event.reason, day, _gateway(payment))
         session.add(known)
         known.status, known.failure = "failed", event.reason
     elif known.status == "pending":
@@ -109,13 +109,13 @@ def _find(session: Session, payment: Payment, event: GatewayRefund) -> Refund | 
     return known
 
 
-def _succeed(session: Session, payment: Payment, refunded: Refund, actor: Actor, cause: Event | None) -> None:
+def _succeed(session: Session, payment: Payment, refunded: Refund, cause: Event | None) -> None:
     refunded.status = "succeeded"
     payment.refunded_minor += refunded.amount_minor
     number = payments.revise(session, payment)
     emit(session, PRODUCER, [
         PaymentRefunded(
-            **payments.facts(payment, number, actor),
+            **payments.facts(payment, number, _asker(refunded)),
             **(caused_by(cause) if cause else {}),
             amount_minor=refunded.amount_minor,
             refund_id=refunded.refund_id,
@@ -151,7 +151,7 @@ def _reverse(session: Session, payment: Payment, refunded: Refund, day: date, ev
     number = payments.revise(session, payment)
     emit(session, PRODUCER, [
         PaymentRefundReversed(
-            **payments.facts(payment, number, _actor(payment)),
+            **payments.facts(payment, number, _gateway(payment)),
             **caused_by(event),
             amount_minor=refunded.amount_minor,
             refund_id=refunded.refund_id,
@@ -172,7 +172,7 @@ def _drop_twin(session: Session, payment: Payment, known: Refund, event: Gateway
         _abandon(session, payment, held, f"recorded as refund {known.refund_id} already", event)
 
 
-def _new(payment: Payment, amount_minor: int, reason: str, day: date, by: str) -> Refund:
+def _new(payment: Payment, amount_minor: int, reason: str, day: date, by: Actor) -> Refund:
     return Refund(
         business_id=payment.business_id,
         refund_id=new_id(),
@@ -182,7 +182,9 @@ def _new(payment: Payment, amount_minor: int, reason: str, day: date, by: str) -
         reason=reason,
         refunded_on=day,
         created_at=clock.now(),
-        created_by_name=by,
+        created_by_type=by.type,
+        created_by_id=by.id,
+        created_by_name=by.name,
     )
 
 
@@ -204,7 +206,13 @@ def _requested(payment: Payment, wanted: Refund) -> RefundRequested:
     )
 
 
-def _actor(payment: Payment) -> Actor:
+def _asker(refunded: Refund) -> Actor:
+    """Who asked for it: staff, also when the gateway carries it out later."""
+    by = {"type": refunded.created_by_type, "id": refunded.created_by_id, "name": refunded.created_by_name}
+    return Actor.model_validate(by)
+
+
+def _gateway(payment: Payment) -> Actor:
     assert payment.gateway is not None
     return Actor.model_validate(gateway.system_actor(payment.gateway))
 
