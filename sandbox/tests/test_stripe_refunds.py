@@ -117,6 +117,13 @@ def test_evidence_and_inquiries(shop: Shop) -> None:
     assert shop.control(f"disputes/{inquiry['id']}/close", status="warning_closed")["status"] == "warning_closed"
 
 
+def test_what_comes_by_itself_yields_to_what_was_done_by_hand(shop: Shop) -> None:
+    charge = shop.pay("pm_card_createDisputeInquiry").latest_charge
+    shop.control("disputes", charge=charge)
+    wait_for(lambda: not shop.running.stripe.store.rows("SELECT 1 FROM task WHERE ref = ?", charge))
+    assert len(shop.v1.disputes.list({"charge": charge}).data) == 1
+
+
 def test_the_list_of_captured_charges(fresh: Shop) -> None:
     paid = fresh.pay(amount=1000, metadata={"payment": "p-9"})
     fresh.declined("pm_card_chargeDeclined")

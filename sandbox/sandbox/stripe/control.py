@@ -44,7 +44,7 @@ def create_control(engine: Engine) -> Blueprint:
         act = ACTIONS.get((what, action))
         if act is None:
             raise problems.not_found("action")
-        return _act(engine, key, act, _json())
+        return _act(engine, key, act, _json(), what.removesuffix("s"))
 
     @blueprint.delete("/data")
     def forget() -> Response:
@@ -76,14 +76,15 @@ def _lists(blueprint: Blueprint, engine: Engine) -> None:
         return jsonify(data=found, total=len(found))
 
 
-def _act(engine: Engine, key: str, act: Act, wanted: dict[str, Any]) -> Response:
-    """The action on an object, in the world that holds it."""
+def _act(engine: Engine, key: str, act: Act, wanted: dict[str, Any], kind: str | None = None) -> Response:
+    """The action on an object, in the world that holds it; kind: what the object has to be."""
     world = engine.store.world_of(key)
-    if world is None:
-        raise problems.not_found("object")
     try:
-        with engine.call(world_named(world)) as call:
-            return jsonify(visible(act(call, call.engine.store.find(world, key) or {}, wanted)))
+        with engine.call(world_named(world or "")) as call:
+            body = engine.store.find(world or "", key, kind)
+            if body is None:
+                raise problems.not_found(kind or "object")
+            return jsonify(visible(act(call, body, wanted)))
     except StripeError as error:
         status = 422 if error.status == 400 else error.status
         raise problems.Problem(status, error.error.get("code", "refused"), "Refused", str(error)) from error
