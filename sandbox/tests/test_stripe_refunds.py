@@ -105,7 +105,8 @@ def test_a_dispute_step_by_step(shop: Shop) -> None:
     assert won["status"] == "won"
     assert [money["amount"] for money in won["balance_transactions"]] == [-700, 700, -700, 700]
     assert requests.post(f"{shop.base}/_control/disputes/{dispute}/close", timeout=SECONDS).status_code == 422
-    assert requests.post(f"{shop.base}/_control/disputes/du_none/close", timeout=SECONDS).status_code == 404
+    for wrong in ("disputes/du_none/close", f"disputes/{charge}/close", f"disputes/{dispute}/burn", "nothing"):
+        assert requests.post(f"{shop.base}/_control/{wrong}", timeout=SECONDS).status_code == 404
 
 
 def test_evidence_and_inquiries(shop: Shop) -> None:

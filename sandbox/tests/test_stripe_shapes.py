@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import stripe
 from stripe_driver import Shop, wait_for
 
+from sandbox.stripe.webhooks import API_VERSION
+
 
 def objects(shop: Shop) -> Iterator[stripe.StripeObject]:
     owner = shop.v1.customers.create({"email": "ada@home.test"})
@@ -54,3 +56,7 @@ def findings(body: stripe.StripeObject, path: str) -> Iterator[str]:
 def test_shapes(fresh: Shop) -> None:
     found = [finding for body in objects(fresh) for finding in findings(body, str(body["object"]))]
     assert found == []
+
+
+def test_the_version_is_the_sdks() -> None:
+    assert stripe.api_version == API_VERSION
