@@ -34,16 +34,18 @@ SOUND = Facts(
         "payments": [Published("e1", RECORDED, 1), Published("e2", RECORDED, 2)],
         "billing": [Published("e3", "billing.balance_changed.v1", 1)],  # nobody subscribes to it
         "notifications": [],
+        "gateway-stripe": [],
     },
     inbox={
         "payments": [],
         "billing": [Received("e1", "done", None), Received("e2", "done", None)],
         "notifications": [Received("e1", "done", None), Received("e2", "done", None)],
+        "gateway-stripe": [],
     },
-    jobs={"payments": [], "billing": [], "notifications": [JobState("email", "m1", "done")]},
+    jobs={"payments": [], "billing": [], "notifications": [JobState("email", "m1", "done")], "gateway-stripe": []},
     mails=[Mail("b", "m1", "receipt:p1:1", "c", "sent"), Mail("b", "m2", "receipt:p2:1", "c", "suppressed")],
     delivered={"m1": 1},
-    queues={"payments": 0, "billing": 0, "notifications": 0},
+    queues={"payments": 0, "billing": 0, "notifications": 0, "gateway-stripe": 0},
 )
 
 Damage = Callable[[Facts], Facts]

@@ -170,6 +170,22 @@ def tell_of_a_card(remit: Remit) -> None:
         return len(requests.get(sandbox, params={"to": "cora@story.example"}, timeout=10).json()["items"])
 
     eventually(lambda: mails() == 3, "a receipt for each: paid, refunded, paid")
+    asked_of_bank(remit, cora["id"])
+    eventually(lambda: mails() == 4, "the mail with the link to confirm")
+
+
+def asked_of_bank(remit: Remit, client_id: str) -> None:
+    """A saved card whose bank wants the client: nothing is charged, and the answer carries the link that was mailed."""
+    stripe_url = f"{remit.url('sandbox')}/stripe/v1"
+    headers = {"Authorization": f"Bearer {TEST_KEYS['test_secret_key']}"}
+    customers = requests.get(f"{stripe_url}/customers", headers=headers, timeout=20).json()["data"]
+    customer = next(found["id"] for found in customers if found["metadata"].get("remit_client") == client_id)
+    attach = f"{stripe_url}/payment_methods/pm_card_authenticationRequired/attach"
+    card = requests.post(attach, headers=headers, data={"customer": customer}, timeout=20).json()
+    click = {"client_id": client_id, "amount_minor": 700, "payment_method_id": card["id"]}
+    answer = remit.call("POST", "gateway-stripe", "/stripe/charges", json=click).json()
+    assert answer["status"] == "authentication_required", answer
+    assert "amount_minor=700" in answer["authenticate_url"]
 
 
 def confirm_as_browser(remit: Remit, begun: dict[str, Any]) -> None:

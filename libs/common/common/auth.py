@@ -219,7 +219,7 @@ SERVICE_LIMITS: dict[str, list[str]] = {
     "payments": ["billing:read", "notifications:write"],
     "billing": ["payments:read"],
     "notifications": ["payments:read", "billing:read"],
-    "gateway-stripe": ["billing:read", "payments:read"],
+    "gateway-stripe": ["billing:read", "notifications:write"],
 }
 
 

@@ -17,7 +17,7 @@ from common import clock
 from common.auth import Signer
 
 GOOD_FOR = timedelta(days=90)
-MAKERS = ("billing",)
+MAKERS = ("billing", "gateway-stripe")
 _SIGNATURE = "&signature="
 
 

@@ -16,7 +16,7 @@ from common.runtime import Runtime
 from gateway_stripe.client import Declined, Refused, Stripe
 from gateway_stripe.domain import amounts, translate
 from gateway_stripe.models import Customer, Intent, Operation
-from gateway_stripe.usecases import accounts, cards, facts, operations
+from gateway_stripe.usecases import accounts, cards, confirmations, facts, operations
 from gateway_stripe.usecases.accounts import Opened
 from gateway_stripe.usecases.asking import plainly
 
@@ -98,7 +98,16 @@ def charge_saved_card(
         if intent is not None:
             _keep(session, opened, operation, intent, wanted, business.currency, caller)
             facts.tell(session, translate.of_intent(opened.context, intent))
-        return _charged(intent, declined)
+        answer = _charged(intent, declined)
+        if answer["status"] == "authentication_required":
+            answer["authenticate_url"] = runtime.pay_links.to(
+                business_id, wanted.client_id, wanted.amount_minor, wanted.invoice_number
+            )
+            confirmations.ask(
+                session, business_id, operation.operation_id, wanted.client_id, wanted.amount_minor,
+                answer["authenticate_url"],
+            )  # fmt: skip
+        return answer
 
     try:
         return operations.run(

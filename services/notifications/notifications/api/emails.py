@@ -4,13 +4,14 @@ from typing import Any, Literal
 
 import orjson
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 
 from common.directory import Directory
+from common.errors import NotFound
 from common.ids import new_id
 from common.web.app import B, caller, endpoint, runtime, session
-from common.web.fields import Body, BusinessPath, Id, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Id, PageQuery
 from common.web.fields import Email as EmailAddress
 from common.web.paging import decode_cursor, page
 from notifications.domain import mail
@@ -48,7 +49,15 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "client_name": "Ada Example", "amount_minor": 4500, "payment_id": "sample", "gateway_dispute_id": "dp_sample",
         "reason": "fraudulent",
     },
+    "card_needs_client": {"owed_minor": 4500, "pay_url": "https://portal.example/pay?amount_minor=4500"},
 }  # fmt: skip
+
+
+# What a mail that is asked for here must say.
+NEEDED = {
+    "receipt": ("to", "payment_id", "receipt_number", "receipt_revision"),
+    "card_needs_client": ("owed_minor", "pay_url"),
+}
 
 
 class EmailPath(BusinessPath):
@@ -63,14 +72,27 @@ class EmailsQuery(PageQuery):
 
 
 class NewEmailBody(Body):
-    """A receipt for an address that is not the client's."""
+    """Mail that carries what does not travel in events: an address that is not the client's, or a link to pay.
 
-    kind: Literal["receipt"]
-    to: EmailAddress
-    payment_id: Id
+    A receipt needs `to`, `payment_id`, `receipt_number` and `receipt_revision`; card_needs_client, which goes to the
+    client's own address, `owed_minor` and `pay_url`.
+    """
+
+    kind: Literal["receipt", "card_needs_client"]
     client_id: Id
-    receipt_number: int = Field(ge=1)
-    receipt_revision: int = Field(ge=1)
+    to: EmailAddress | None = None
+    payment_id: Id | None = None
+    receipt_number: int | None = Field(default=None, ge=1)
+    receipt_revision: int | None = Field(default=None, ge=1)
+    owed_minor: AmountMinor | None = None
+    pay_url: str | None = Field(default=None, max_length=1000, pattern=r"^https?://")
+
+    @model_validator(mode="after")
+    def check_whole(self) -> "NewEmailBody":
+        for name in NEEDED[self.kind]:
+            if getattr(self, name) is None:
+                raise ValueError(f"a mail of kind {self.kind} needs {name}")
+        return self
 
 
 class PreviewBody(Body):
@@ -153,19 +175,24 @@ def resend_email(path: EmailPath) -> tuple[dict[str, Any], int]:
 @api.post(f"{B}/emails", responses={201: EmailAnswer})
 @endpoint("notifications:write")
 def send_email(path: BusinessPath, body: NewEmailBody) -> tuple[dict[str, Any], int]:
-    """Send a receipt to an address that is told here, because addresses do not travel in events"""
+    """Send a mail whose address or link is told here, because those do not travel in events"""
     caller().require_staff("mail")
-    business = Directory(runtime(), session(), path.business_id).business()
-    facts = {"event": "requested", **body.model_dump(exclude={"kind", "to", "client_id"})}
+    directory = Directory(runtime(), session(), path.business_id)
+    business, client = directory.business(), directory.client(body.client_id)
+    if client is None:
+        raise NotFound("not_found", "There is no such client.")
+    facts = {name: getattr(body, name) for name in NEEDED[body.kind] if name != "to"}
+    if body.kind == "receipt":
+        facts["event"] = "requested"
     (email_id,) = emails.queue(session(), [
         NewEmail(
             business_id=path.business_id,
             business_name=business.name,
             kind=body.kind,
-            about=f"receipt-request:{new_id()}",
+            about=f"{body.kind}-request:{new_id()}",
             client_id=body.client_id,
-            address=body.to,
-            facts=facts,
+            address=body.to or client.email,
+            facts={"currency": business.currency, **facts},
             is_asked_for=True,
         )
     ])  # fmt: skip

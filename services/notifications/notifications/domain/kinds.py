@@ -9,7 +9,9 @@ from common.money import describe_balance, format_money
 from notifications.domain import documents, phrases
 from notifications.domain.documents import Document, Facts
 
-KindName = Literal["receipt", "low_balance", "invoice", "reminder", "deactivation_due", "unmatched", "dispute"]
+KindName = Literal[
+    "receipt", "low_balance", "invoice", "reminder", "card_needs_client", "deactivation_due", "unmatched", "dispute"
+]
 
 
 _RECEIPT_EVENTS = {
@@ -44,6 +46,11 @@ def _reminder_subject(facts: Facts, business_name: str) -> str:
     return f"Reminder: your account with {business_name} {words}"
 
 
+def _card_needs_client_subject(facts: Facts, business_name: str) -> str:
+    amount = format_money(facts["owed_minor"], facts["currency"])
+    return f"Your bank asks you to confirm {amount} to {business_name}"
+
+
 def _deactivation_due_subject(facts: Facts, _business_name: str) -> str:
     return f"{facts['client_name']} becomes inactive on {phrases.day(facts['inactive_on'])}"
 
@@ -76,6 +83,7 @@ KINDS: dict[str, Kind] = {
     "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
     "invoice": Kind(_invoice_subject, None, documents.invoice),
     "reminder": Kind(_reminder_subject, "reminders_enabled", documents.reminded_of),
+    "card_needs_client": Kind(_card_needs_client_subject, None),
     "deactivation_due": Kind(_deactivation_due_subject, None, to="business"),
     "unmatched": Kind(_unmatched_subject, None, to="business"),
     "dispute": Kind(_dispute_subject, None, to="business"),
