@@ -105,7 +105,7 @@ def test_a_payment_edited_at_payments_is_named(month: Month, system: System) -> 
     edit = "UPDATE payments SET amount_minor = amount_minor + %s WHERE payment_id = %s"
     # What was just recorded may still be under way, so only what is older is compared.
     with psycopg.connect(system.database_url("payments")) as connection:
-        connection.execute("UPDATE payments SET recorded_at = recorded_at - interval '1 hour'")
+        connection.execute("UPDATE receipts SET issued_at = issued_at - interval '1 hour'")
         connection.execute(edit, [1, paid.id])
     found = prove(system, month.remit.id)
     with psycopg.connect(system.database_url("payments")) as connection:
