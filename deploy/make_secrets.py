@@ -3,7 +3,7 @@
 All of it is kept in /vault, which no other container mounts. What a container needs is written to the volume that it
 mounts, here /secrets/<name>. What is there already stays, so this runs before every start.
 
-`make_secrets.py --rotate NAME` makes NAME's anew: a service, `operator`, `postgres` or `rabbitmq`.
+`make_secrets.py --rotate NAME` makes NAME's anew: a service, `operator`, `postgres`, `rabbitmq` or `seal`.
 docs/operations.md says what else to do.
 """
 
@@ -32,15 +32,17 @@ DEFAULT_PORT_BASE = 8000
 def main() -> None:
     services = os.environ["SERVICES"].split()
     parser = argparse.ArgumentParser(description="Make passwords and keys once.")
-    parser.add_argument("--rotate", metavar="NAME", choices=[*services, "operator", "postgres", "rabbitmq"])
+    parser.add_argument("--rotate", metavar="NAME", choices=[*services, "operator", "postgres", "rabbitmq", "seal"])
     rotated = parser.parse_args().rotate
     check_ports(services)
     os.umask(0o077)
     PASSWORDS.mkdir(parents=True, exist_ok=True)
-    if rotated:
+    if rotated and rotated != "seal":
         forget(rotated)
     auth.make_keys(KEYS)
     sealing.make_key(SEAL_KEY)
+    if rotated == "seal":
+        sealing.add_key(SEAL_KEY)  # the older ones stay: they open what they sealed
     missing = [name for name in services if not key_file(name).exists()]
     if missing:
         sys.exit(f"remit: no signing key for {', '.join(missing)}: common.auth.SERVICE_LIMITS does not name it")

@@ -16,6 +16,7 @@ if "sandbox" in sys.modules and getattr(sys.modules["sandbox"], "__file__", None
     del sys.modules["sandbox"]
 
 from sandbox_driver import Box, free_port_base  # noqa: E402
+from stripe_driver import Receiver, Shop  # noqa: E402
 
 import sandbox  # noqa: E402
 
@@ -30,3 +31,26 @@ def box(tmp_path: Path, port_base: int) -> Iterator[Box]:
     running = sandbox.start("127.0.0.1", port_base, tmp_path / "data")
     yield Box(running)
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One sandbox for a module; each test that counts things uses an account of its own or looks at its own ids."""
+    running = sandbox.start("127.0.0.1", free_port_base(), tmp_path_factory.mktemp("stripe"))
+    yield Shop(running)
+    running.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, port_base: int) -> Iterator[Shop]:
+    """A sandbox of the test's own, with whose clock and faults it may do what it likes."""
+    running = sandbox.start("127.0.0.1", port_base, tmp_path / "data")
+    yield Shop(running)
+    running.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.stop()

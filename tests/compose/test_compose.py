@@ -56,7 +56,7 @@ class Stack:
         return json.loads(run(["docker", "inspect", *ids], self.environment, 30))  # type: ignore[no-any-return]
 
     def url(self, name: str, path: str) -> str:
-        return f"http://127.0.0.1:{self.port_base + OFFSETS[name.upper()]}{path}"
+        return f"http://127.0.0.1:{self.port_base + OFFSETS[name.upper().replace('-', '_')]}{path}"
 
     def call(self, method: str, name: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -112,6 +112,11 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     stack.environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     stack.environment |= {f"{name}_PORT": str(stack.port_base + offset) for name, offset in OFFSETS.items()}
     stack.environment |= {"PORT_BASE": str(stack.port_base), "REMIT_VERSION": "test"}
+    stack.environment |= {
+        "STRIPE_API_BASE": "http://sandbox:8009/stripe",
+        "STRIPE_JS_URL": f"http://127.0.0.1:{stack.port_base + OFFSETS['SANDBOX']}/stripe/js/v3/",
+        "CALLBACK_BASE_URL": "http://gateway-stripe-web:8003",
+    }
     failed_before = request.session.testsfailed
     try:
         started = time.monotonic()

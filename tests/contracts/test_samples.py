@@ -77,4 +77,4 @@ def _prepare(subject: ServiceUnderTest, golden: Event) -> None:
             Client(**ids, sequence=1, name=client.name, status="active", is_deactivated=False, created_at=clock.now())
         )
         session.flush()
-        session.add(ClientAccount(**ids, balance_minor=0, scheduled_minor=0, sequence=0))
+        session.add(ClientAccount(**ids, balance_minor=0, scheduled_minor=0, refunding_minor=0, sequence=0))

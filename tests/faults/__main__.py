@@ -5,13 +5,14 @@ import random
 import sys
 import time
 
-from tests.faults import away, crowd, kill, poison, smtp
+from tests.faults import away, crowd, gateway, kill, poison, smtp
 from tests.faults.experiment import Stage, conduct
 from tests.harness.servers import NoServers, running
 from tests.harness.system import System
 
 EXPERIMENTS = [
-    *crowd.EXPERIMENTS, *poison.EXPERIMENTS, *smtp.EXPERIMENTS, *away.EXPERIMENTS, *kill.EXPERIMENTS,
+    *crowd.EXPERIMENTS, *gateway.EXPERIMENTS, *poison.EXPERIMENTS, *smtp.EXPERIMENTS, *away.EXPERIMENTS,
+    *kill.EXPERIMENTS,
 ]  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def main() -> int:
             if servers.kind == "environment":
                 print("away from here: these servers cannot be stopped, so the experiments that do are left out")
                 chosen = [experiment for experiment in chosen if experiment not in away.EXPERIMENTS]
-            with System(servers, workers={"billing": 2}) as system:
+            with System(servers, workers={"billing": 2}, environ={"STRIPE_TIMEOUT_SECONDS": "1"}) as system:
                 stage = Stage(system, servers)
                 failures = [
                     why for experiment in chosen for why in conduct(experiment, stage, seed, quick=options.quick)

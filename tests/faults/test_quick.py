@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import away, kill, poison
+from tests.faults import away, gateway, kill, poison
 from tests.faults.experiment import Experiment, Stage, conduct
 from tests.harness.servers import Servers
 from tests.harness.system import System
@@ -12,8 +12,8 @@ from tests.harness.system import System
 SEED = 20261122
 QUICK = [
     experiment
-    for experiment in (*poison.EXPERIMENTS, *away.EXPERIMENTS, *kill.EXPERIMENTS)
-    if experiment.name in ("poison", "broker-stopped", "database-stopped", "kill")
+    for experiment in (*poison.EXPERIMENTS, *gateway.EXPERIMENTS, *away.EXPERIMENTS, *kill.EXPERIMENTS)
+    if experiment.name in ("poison", "gateway-silence", "broker-stopped", "database-stopped", "kill")
 ]
 
 pytestmark = pytest.mark.broker
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def stage(servers: Servers) -> Iterator[Stage]:
-    with System(servers, workers={"billing": 2}) as system:
+    with System(servers, workers={"billing": 2}, environ={"STRIPE_TIMEOUT_SECONDS": "1"}) as system:
         yield Stage(system, servers)
 
 

@@ -128,8 +128,67 @@ def tell_of_an_invoice(remit: Remit) -> None:
     eventually(is_paid, "the invoice to be paid")
 
 
+TEST_KEYS = {"test_publishable_key": "pk_test_story000000000000", "test_secret_key": "sk_test_story000000000000"}
+
+
+def tell_of_a_card(remit: Remit) -> None:
+    """Keys are saved and proved; a card pays an invoice on the page; part is refunded; one click charges the saved
+    card. Balance, receipts and invoice follow."""
+    cora = remit.call("POST", "billing", "/clients", json={"name": "Cora", "email": "cora@story.example"}).json()
+    lines = {"client_id": cora["id"], "lines": [{"description": "Course", "amount_minor": 4500}]}
+    number = remit.call("POST", "billing", "/invoices", json=lines).json()["number"]
+    assert remit.call("PUT", "gateway-stripe", "/stripe", json={"mode": "test", **TEST_KEYS}).status_code == 200
+
+    def is_registered() -> bool:
+        return bool(remit.call("GET", "gateway-stripe", "/stripe").json()["test_webhook"]["state"] == "ready")
+
+    eventually(is_registered, "the webhook to be registered")
+    proved = remit.call("POST", "gateway-stripe", "/stripe/test-transaction").json()
+    assert proved["ok"], proved
+    asked = {"client_id": cora["id"], "amount_minor": 4500, "invoice_number": number, "save_card": True}
+    begun = remit.call("POST", "gateway-stripe", "/stripe/payment-intents", json=asked).json()
+    confirm_as_browser(remit, begun)
+
+    def figures() -> tuple[int, str]:
+        balance = remit.call("GET", "billing", f"/clients/{cora['id']}/balance").json()
+        return balance["balance_minor"], remit.call("GET", "billing", f"/invoices/{number}").json()["status"]
+
+    eventually(lambda: figures() == (0, "paid"), "the card payment to be booked")
+    (paid,) = remit.call("GET", "payments", "/payments", params={"client_id": cora["id"]}).json()["items"]
+    assert (paid["method"], paid["source"], paid["gateway"]) == ("card", "pay_assist", "stripe")
+    back = {"amount_minor": 1500, "reason": "half a course"}
+    refund = remit.call("POST", "payments", f"/payments/{paid['id']}/refunds", json=back)
+    assert (refund.status_code, refund.json()["status"]) == (202, "pending")
+    eventually(lambda: figures() == (-1500, "pending"), "the refund to be booked")
+    click = {"client_id": cora["id"], "amount_minor": 1500}
+    answer = remit.call("POST", "gateway-stripe", "/stripe/charges", json=click).json()
+    assert answer["status"] == "succeeded"
+    eventually(lambda: figures()[0] == 0, "the one click to be booked")
+    sandbox = f"{remit.url('sandbox')}/mail/messages"
+
+    def mails() -> int:
+        return len(requests.get(sandbox, params={"to": "cora@story.example"}, timeout=10).json()["items"])
+
+    eventually(lambda: mails() == 3, "a receipt for each: paid, refunded, paid")
+
+
+def confirm_as_browser(remit: Remit, begun: dict[str, Any]) -> None:
+    """What Stripe.js does with a typed card."""
+    card = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2040", "cvc": "123"}
+    answer = requests.post(
+        f"{remit.url('sandbox')}/stripe/v1/payment_intents/{begun['payment_intent_id']}/confirm",
+        headers={"Authorization": f"Bearer {begun['publishable_key']}"},
+        data={
+            "client_secret": begun["client_secret"], "payment_method_data[type]": "card",
+            **{f"payment_method_data[card][{name}]": value for name, value in card.items()},
+        },
+        timeout=20,
+    )  # fmt: skip
+    assert answer.json()["status"] == "succeeded", answer.text
+
+
 def tell(remit: Remit) -> None:
-    """One payment, its refund and its void, seen in every service; an invoice; then the example file."""
+    """One payment, its refund and its void, seen in every service; an invoice; a card; then the example file."""
     ada = remit.call("POST", "billing", "/clients", json={"name": "Ada", "email": "ada@story.example"}).json()
     path = f"/clients/{ada['id']}/balance"
 
@@ -165,6 +224,7 @@ def tell(remit: Remit) -> None:
     )
     assert mail["attachments"][0]["content_type"] == "application/pdf"
     tell_of_an_invoice(remit)
+    tell_of_a_card(remit)
     remit.call("PATCH", "billing", f"/clients/{ada['id']}", json={"external_ref": "none", "status": "inactive"})
     debit = {"kind": "debit", "amount_minor": 3500, "reason": "settled, so that the sums below are the file's alone"}
     assert remit.call("POST", "billing", f"/clients/{ada['id']}/adjustments", json=debit).status_code == 201

@@ -24,6 +24,10 @@ EDITS = [
         "client_accounts {client}",
     ),
     (
+        "UPDATE client_accounts SET refunding_minor = refunding_minor + 1 WHERE client_id = {client}",
+        "client_accounts {client}",
+    ),
+    (
         "UPDATE transfers SET amount_minor = amount_minor + 1 WHERE client_id = {client} AND sequence = 1",
         "transfers ({client}, 1)",
     ),

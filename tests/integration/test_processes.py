@@ -1,6 +1,7 @@
 """The services as processes, on real RabbitMQ and PostgreSQL, with two billing workers."""
 
 import json
+import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from common import topology
 from common.bus import rabbit
 from common.testing import eventually
-from tests.harness.system import Business, System
+from tests.harness.system import SERVICES, Business, System
 from tests.integration import gate, story
 
 pytestmark = pytest.mark.broker
@@ -34,6 +35,22 @@ def remit(system: System) -> Told:
 def test_the_story(remit: Told, system: System) -> None:
     story.tell(remit)
     eventually(system.is_quiet, "nothing under way")
+
+
+def test_no_secret_is_anywhere_after_it(remit: Told, system: System) -> None:
+    """Keys, webhook secrets and clients' secrets are in no log and no column, of any service."""
+    story.tell_of_a_card(remit)
+    eventually(system.is_quiet, "nothing under way")
+    secret = re.compile(r"(sk|rk)_(test|live)_\w{8}|whsec_\w{8}|pi_\w+_secret_\w{8}|seti_\w+_secret_\w{8}")
+    assert secret.search(story.TEST_KEYS["test_secret_key"])
+    for name in system.names:
+        if name != "sandbox":
+            assert not secret.search(system.log(name)), name
+    for service in SERVICES:
+        tables = system.sql(service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        for (table,) in tables:
+            for (row,) in system.sql(service, f'SELECT t::text FROM "{table}" t'):
+                assert not secret.search(row), f"{service}.{table}: {row[:300]}"
 
 
 def test_the_broker_stopped_during_the_upload(remit: Told, system: System) -> None:

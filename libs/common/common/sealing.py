@@ -26,7 +26,12 @@ class Sealer:
     """Seals and opens secrets with the keys of one file."""
 
     def __init__(self, key_file: Path) -> None:
-        content = json.loads(key_file.read_text())
+        self._key_file = key_file
+        self.read()
+
+    def read(self) -> None:
+        """Read the key file, again when keys were added to it."""
+        content = json.loads(self._key_file.read_text())
         self._current: str = content["current"]
         self._keys = {name: AESGCM(base64.b64decode(key)) for name, key in content["keys"].items()}
 
@@ -39,6 +44,8 @@ class Sealer:
     def open(self, sealed: str, place: str) -> str:
         """The secret. Raises SealBroken."""
         name, _, content = sealed.partition(".")
+        if name not in self._keys:
+            self.read()  # a key may have been added since
         if name not in self._keys:
             raise SealBroken(f"its key {name} is not in the key file")
         raw = base64.b64decode(content)

@@ -11,12 +11,30 @@ from common.events.billing import (
     InvoiceEmailRequested,
     ReminderDue,
 )
-from common.events.gateways import GatewayTestNoticed
+from common.events.gateways import (
+    GatewayDisputeClosed,
+    GatewayDisputeOpened,
+    GatewayFeeKnown,
+    GatewayFundsReinstated,
+    GatewayFundsWithdrawn,
+    GatewayPaymentFailed,
+    GatewayPaymentPending,
+    GatewayPaymentSucceeded,
+    GatewayRefundFailed,
+    GatewayRefundSucceeded,
+    GatewayTestNoticed,
+)
 from common.events.payments import (
+    PaymentDisputed,
+    PaymentFundsReinstated,
+    PaymentFundsWithdrawn,
     PaymentRecorded,
     PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentUnmatched,
     PaymentVoided,
     ReceiptRequested,
+    RefundAbandoned,
     RefundRequested,
 )
 
@@ -24,16 +42,38 @@ EXCHANGE = "remit.events"
 
 DIRECTORY = (BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated)
 
+# What moves a payment's money: each is posted, and each has a receipt of its own.
+MONEY = (
+    PaymentRecorded,
+    PaymentVoided,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentFundsWithdrawn,
+    PaymentFundsReinstated,
+)
+
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
-    "payments": DIRECTORY,
-    "billing": (PaymentRecorded, PaymentVoided, PaymentRefunded),
+    "payments": (
+        *DIRECTORY,
+        GatewayPaymentPending,
+        GatewayPaymentSucceeded,
+        GatewayPaymentFailed,
+        GatewayFeeKnown,
+        GatewayRefundSucceeded,
+        GatewayRefundFailed,
+        GatewayDisputeOpened,
+        GatewayDisputeClosed,
+        GatewayFundsWithdrawn,
+        GatewayFundsReinstated,
+    ),
+    "billing": (*MONEY, RefundRequested, RefundAbandoned),
     "gateway-stripe": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
     "notifications": (
         *DIRECTORY,
-        PaymentRecorded,
-        PaymentVoided,
-        PaymentRefunded,
+        *MONEY,
         ReceiptRequested,
+        PaymentUnmatched,
+        PaymentDisputed,
         BalanceBelowThreshold,
         InvoiceEmailRequested,
         ReminderDue,

@@ -34,8 +34,9 @@ class Call:
     address: str = ""
 
     def head(self, prefix: str, kind: str) -> Body:
-        """What every new object begins with."""
-        return {"id": new_id(prefix), "object": kind, "created": self.now, "livemode": self.world.livemode}
+        """What every new object begins with; refunds and balance transactions do not tell their mode."""
+        mode = {} if kind in ("refund", "balance_transaction") else {"livemode": self.world.livemode}
+        return {"id": new_id(prefix), "object": kind, "created": self.now, **mode}
 
     def add(self, body: Body) -> Body:
         """Keep a new object."""

@@ -17,8 +17,8 @@ APPROVED = {
     "seller_message": "Payment complete.", "type": "authorized",
 }  # fmt: skip
 NONE = (
-    "application", "application_fee", "application_fee_amount", "balance_transaction", "destination",
-    "failure_balance_transaction", "on_behalf_of", "order", "radar_options", "review", "source", "source_transfer",
+    "application", "application_fee", "application_fee_amount", "balance_transaction",
+    "failure_balance_transaction", "on_behalf_of", "radar_options", "review", "source", "source_transfer",
     "statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group", "receipt_number",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from sandbox.stripe.call import Call
 from sandbox.stripe.engine import Engine
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.intents import close
-from sandbox.stripe.keys import read_key, world_named
+from sandbox.stripe.keys import world_named
 from sandbox.stripe.secure import answered
 from sandbox.stripe.store import Body, Filter
 
@@ -28,11 +28,6 @@ def create_control(engine: Engine) -> Blueprint:
     """Everything under /stripe/_control."""
     blueprint = Blueprint("control", __name__, url_prefix="/_control")
     _lists(blueprint, engine)
-
-    @blueprint.errorhandler(StripeError)
-    def refused(error: StripeError) -> Response:
-        status = 422 if error.status == 400 else error.status
-        raise problems.Problem(status, error.error.get("code", "refused"), "Refused", str(error))
 
     @blueprint.post("/<what>")
     def make(what: str) -> Response:
@@ -49,7 +44,7 @@ def create_control(engine: Engine) -> Blueprint:
         act = ACTIONS.get((what, action))
         if act is None:
             raise problems.not_found("action")
-        return _act(engine, key, act, _json())
+        return _act(engine, key, act, _json(), what.removesuffix("s"))
 
     @blueprint.delete("/data")
     def forget() -> Response:
@@ -81,14 +76,18 @@ def _lists(blueprint: Blueprint, engine: Engine) -> None:
         return jsonify(data=found, total=len(found))
 
 
-def _act(engine: Engine, key: str, act: Act, wanted: dict[str, Any]) -> Response:
-    """The action on an object, in the world that holds it."""
+def _act(engine: Engine, key: str, act: Act, wanted: dict[str, Any], kind: str | None = None) -> Response:
+    """The action on an object, in the world that holds it; kind: what the object has to be."""
     world = engine.store.world_of(key)
-    if world is None:
-        raise problems.not_found("object")
-    with engine.call(world_named(world)) as call:
-        body = engine.store.find(world, key)
-        return jsonify(visible(act(call, body or {}, wanted)))
+    try:
+        with engine.call(world_named(world or "")) as call:
+            body = engine.store.find(world or "", key, kind)
+            if body is None:
+                raise problems.not_found(kind or "object")
+            return jsonify(visible(act(call, body, wanted)))
+    except StripeError as error:
+        status = 422 if error.status == 400 else error.status
+        raise problems.Problem(status, error.error.get("code", "refused"), "Refused", str(error)) from error
 
 
 def _json() -> dict[str, Any]:
@@ -104,8 +103,14 @@ def _text(wanted: dict[str, Any], name: str) -> str:
     return str(wanted[name])
 
 
+def _amount(wanted: dict[str, Any]) -> int | None:
+    amount = wanted.get("amount")
+    if amount is not None and type(amount) is not int:
+        raise problems.invalid("amount must be a whole number of minor units")
+    return amount
+
+
 def _expire_key(engine: Engine, key: str) -> dict[str, Any]:
-    read_key(key)
     engine.store.run("INSERT OR IGNORE INTO expired_key (key) VALUES (?)", key)
     return {"expired": True}
 
@@ -117,14 +122,14 @@ def _charge(call: Call, body: Body) -> Body:
 
 def _dispute(call: Call, body: Body, wanted: dict[str, Any]) -> Body:
     return disputes.open_dispute(
-        call, _charge(call, body), wanted.get("reason", "fraudulent"), amount=wanted.get("amount"),
+        call, _charge(call, body), wanted.get("reason", "fraudulent"), amount=_amount(wanted),
         inquiry=wanted.get("inquiry", False), withdraw=wanted.get("withdraw", True),
     )  # fmt: skip
 
 
 def _refund(call: Call, body: Body, wanted: dict[str, Any]) -> Body:
     charge = _charge(call, body)
-    return refunds.refund(call, charge, wanted.get("amount"), wanted.get("reason"), wanted.get("metadata", {}))
+    return refunds.refund(call, charge, _amount(wanted), wanted.get("reason"), wanted.get("metadata", {}))
 
 
 def _fail_refund(call: Call, body: Body, _wanted: dict[str, Any]) -> Body:

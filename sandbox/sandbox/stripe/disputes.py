@@ -27,33 +27,43 @@ def open_dispute(
     if not 1 <= disputed <= charge["amount"]:
         raise invalid("A dispute is about at most the amount of the charge.", "amount")
     settle(call, charge)
-    body = call.head("du", "dispute") | {
-        "amount": disputed,
+    body = call.add(_new(call, charge, disputed, reason, inquiry=inquiry))
+    call.emit("charge.dispute.created", body)
+    if not inquiry:
+        charge["disputed"] = True
+        call.save(charge)
+        call.emit("charge.updated", charge, {"disputed": False})
+    if withdraw and not inquiry:
+        withdraw_funds(call, body)
+    return body
+
+
+def _new(call: Call, charge: Body, amount: int, reason: str, *, inquiry: bool) -> Body:
+    card = {"brand": "visa", "case_type": "inquiry" if inquiry else "chargeback", "network": "visa",
+            "network_reason_code": "10"}  # fmt: skip
+    return call.head("du", "dispute") | {
+        "amount": amount,
         "balance_transactions": [],
         "charge": charge["id"],
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
         "evidence": {},
         "evidence_details": {
-            "due_by": call.now + ANSWER_SECONDS, "has_evidence": False, "past_due": False, "submission_count": 0,
+            "due_by": call.now + ANSWER_SECONDS,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": inquiry,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {"card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10"},
-                                   "type": "card"},
+        "payment_method_details": {"card": card, "type": "card"},
         "reason": reason,
         "status": "warning_needs_response" if inquiry else "needs_response",
         "_moved": 0,
-    }  # fmt: skip
-    call.add(body)
-    charge["disputed"] = not inquiry
-    call.save(charge)
-    call.emit("charge.dispute.created", body)
-    call.emit("charge.updated", charge, {"disputed": False})
-    if withdraw and not inquiry:
-        withdraw_funds(call, body)
-    return body
+    }
 
 
 def withdraw_funds(call: Call, body: Body) -> Body:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from sandbox.stripe.keys import World
 from sandbox.stripe.store import Store
 
 POLL_SECONDS = 0.1
-DELIVERERS = 8
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +30,6 @@ class Engine:
         self.in_flight = InFlight()
         self.stopping = threading.Event()
         self.wake = threading.Event()
-        self.posts = ThreadPoolExecutor(DELIVERERS, thread_name_prefix="stripe-webhooks")
         self._thread = threading.Thread(target=self._run, name="stripe-tasks", daemon=True)
 
     def start(self) -> None:
@@ -40,12 +37,11 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End deliveries (one under way may take some seconds) and close the file."""
+        """Close the file. A delivery under way is cut off and begins again after the next start."""
         self.stopping.set()
         self.wake.set()
         if self._thread.is_alive():
             self._thread.join(10)
-        self.posts.shutdown(wait=True, cancel_futures=True)
         self.store.close()
 
     @contextmanager

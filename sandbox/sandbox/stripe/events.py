@@ -31,9 +31,7 @@ def list_events(call: Call, params: Params) -> Body:
         raise invalid("You may only specify one of these parameters: type, types.", "types")
     if len(types) > MOST_TYPES:
         raise invalid(f"You may list up to {MOST_TYPES} types.", "types")
-    wanted = Filter(created=created_bounds(params))
-    oldest = call.now - KEPT_SECONDS
-    wanted.created["gte"] = max(wanted.created.get("gte", oldest), oldest)
+    wanted = Filter(created=created_bounds(params), oldest=call.now - KEPT_SECONDS)
     if types:
         wanted.among["type"] = types
     elif (params.get("type") or "").endswith("*"):

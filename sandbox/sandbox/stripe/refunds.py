@@ -13,7 +13,7 @@ from sandbox.stripe.routes import operation
 from sandbox.stripe.store import Body
 from sandbox.stripe.tasks import task
 
-REFUND_SECONDS = 2.0
+REFUND_SECONDS = 1.0
 CREATE = {
     **EXPAND, "amount": integer, "charge": text, "payment_intent": text, "currency": text,
     "reason": choice("duplicate", "fraudulent", "requested_by_customer"), "metadata": metadata,

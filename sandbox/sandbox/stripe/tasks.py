@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from sandbox.stripe.call import Call
+from sandbox.stripe.errors import StripeError
 from sandbox.stripe.keys import world_named
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 Task = Callable[[Call, str], None]
 AnyTask = TypeVar("AnyTask", bound=Task)
 _TASKS: dict[str, Task] = {}
+log = logging.getLogger(__name__)
 
 
 def task(name: str) -> Callable[[AnyTask], AnyTask]:
@@ -32,8 +35,13 @@ def run_due(engine: Engine) -> int:
         "SELECT seq, world, name, ref FROM task WHERE due <= ? ORDER BY due, seq LIMIT 200", engine.clock.now()
     )
     for seq, world, name, ref in due:
-        with engine.call(world_named(world)) as call:
-            # Deleted first: whoever deletes it does it, also when the control API empties the store meanwhile.
-            if engine.store.run("DELETE FROM task WHERE seq = ?", seq):
-                _TASKS[name](call, ref)
+        try:
+            with engine.call(world_named(world)) as call:
+                # Deleted first: whoever deletes it does it, also when the control API empties the store meanwhile.
+                if engine.store.run("DELETE FROM task WHERE seq = ?", seq):
+                    _TASKS[name](call, ref)
+        except StripeError as error:
+            # Things went another way meanwhile (a dispute was opened by hand, say): there is nothing left to do.
+            log.info("task %s of %s is dropped: %s", name, ref, error)
+            engine.store.run("DELETE FROM task WHERE seq = ?", seq)
     return len(due)

@@ -41,7 +41,10 @@ PARTS = (account, balance, charges, customers, disputes, endpoints, events, inte
          setup_intents)  # fmt: skip
 SCRIPTS = Path(__file__).parent / "js"
 # The bank's page sends the client back to the shop, wherever that is.
-BANK_POLICY = "default-src 'none'; style-src 'self'; form-action http: https:; base-uri 'none'; frame-ancestors 'none'"
+BANK_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action http: https:; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
 
 
 def create_stripe(engine: Engine) -> Blueprint:
@@ -49,7 +52,7 @@ def create_stripe(engine: Engine) -> Blueprint:
     blueprint = Blueprint("stripe", __name__, url_prefix="/stripe")
     blueprint.register_blueprint(create_control(engine))
 
-    @blueprint.route("/v1/<path:path>", methods=["GET", "POST", "DELETE"])
+    @blueprint.route("/v1/<path:path>", methods=["GET", "POST", "DELETE"], provide_automatic_options=False)
     def ask(path: str) -> Response:
         return _ask(engine, path)
 

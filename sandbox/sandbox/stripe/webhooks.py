@@ -28,7 +28,7 @@ FIRST_GAP_SECONDS = 1
 GAP_FACTOR = 4
 LONGEST_GAP_SECONDS = 12 * 3600
 TIMEOUT_SECONDS = (3, 10)
-AT_ONCE = 32
+AT_ONCE = 16
 log = logging.getLogger(__name__)
 
 
@@ -108,7 +108,8 @@ class Sender:
         for row in [row for row in rows if row[0] not in busy][: max(0, AT_ONCE - len(busy))]:
             with self._lock:
                 self._under_way.add(row[0])
-            self._engine.posts.submit(self._deliver, *row)
+            # Daemons: a process that ends does not wait for an endpoint that hangs; after its start it sends again.
+            threading.Thread(target=self._deliver, args=row, name="stripe-webhook", daemon=True).start()
 
     def _deliver(self, seq: int, world: str, event_id: str, endpoint_id: str, attempts: int, until: float) -> None:
         try:

@@ -65,8 +65,8 @@ class Client(BillingModel):
 class ClientAccount(BillingModel):
     """A client's running total, always the sum of its transfers; `sequence` is the last transfer's.
 
-    `scheduled_minor` is the sum of the prices of its scheduled sessions. Its lock serialises all that happens to the
-    client's money."""
+    `scheduled_minor` is the sum of the prices of its scheduled sessions, `refunding_minor` of its refunds under way.
+    Its lock serialises all that happens to the client's money."""
 
     __tablename__ = "client_accounts"
     __table_args__ = (
@@ -78,6 +78,7 @@ class ClientAccount(BillingModel):
     client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     balance_minor: Mapped[int] = mapped_column(BigInteger)
     scheduled_minor: Mapped[int] = mapped_column(BigInteger)
+    refunding_minor: Mapped[int] = mapped_column(BigInteger)
     sequence: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -115,6 +116,26 @@ class Transfer(BillingModel):
     balance_after_minor: Mapped[int] = mapped_column(BigInteger)
     payment_id: Mapped[str | None] = mapped_column(String(64))
     service_id: Mapped[str | None] = mapped_column(String(64))
+
+
+class RefundUnderWay(BillingModel):
+    """A refund that payments was asked for and that is not certain yet. state: open, or closed once it was posted or
+    abandoned; one that was closed before it was heard of is kept as well, so that it is never opened."""
+
+    __tablename__ = "refunds_under_way"
+    __table_args__ = (
+        partial_index("ix_refunds_under_way_open", "business_id", "client_id", where="state = 'open'"),
+        ForeignKeyConstraint(["business_id", "client_id"], ["clients.business_id", "clients.client_id"]),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    refund_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64))
+    payment_id: Mapped[str] = mapped_column(String(64))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Tally(BillingModel):

@@ -4,7 +4,16 @@ from datetime import date
 from typing import Any
 
 from billing.reports import books
-from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided
+from common.events.payments import (
+    PaymentFundsReinstated,
+    PaymentFundsWithdrawn,
+    PaymentRecorded,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentVoided,
+    RefundAbandoned,
+    RefundRequested,
+)
 from common.testing import ServiceUnderTest
 
 AT = "2026-03-02T15:00:00+13:00"
@@ -54,6 +63,49 @@ class Studio:
         self.billing.take(
             PaymentVoided(**self._facts(payment_id, amount_minor, ""), voided_on=date(2026, 3, 2), reason="x")
         )
+
+    def reverse_refund(self, payment_id: str, amount_minor: int, refund_id: str = "refund") -> None:
+        """A refund that came back."""
+        self.billing.take(
+            PaymentRefundReversed(
+                **self._facts(payment_id, amount_minor, ""), refund_id=f"{refund_id}-{payment_id}",
+                reversed_on=date(2026, 3, 3), refunded_total_minor=0, reason="x",
+            )
+        )  # fmt: skip
+
+    def withdraw(self, payment_id: str, amount_minor: int, movement_id: str = "txn_1") -> None:
+        """Money of a disputed payment, taken back by the bank."""
+        self.billing.take(PaymentFundsWithdrawn(**self._funds(payment_id, amount_minor, movement_id)))
+
+    def reinstate(self, payment_id: str, amount_minor: int, movement_id: str = "txn_2") -> None:
+        """Money of a disputed payment, given back by the bank."""
+        self.billing.take(PaymentFundsReinstated(**self._funds(payment_id, amount_minor, movement_id)))
+
+    def _funds(self, payment_id: str, amount_minor: int, movement_id: str) -> dict[str, Any]:
+        return {
+            **self._facts(payment_id, amount_minor, ""), "movement_id": movement_id, "moved_on": date(2026, 3, 4),
+            "withdrawn_total_minor": amount_minor,
+        }  # fmt: skip
+
+    def request_refund(self, payment_id: str, amount_minor: int, refund_id: str = "refund") -> None:
+        """A gateway is to give money back."""
+        self.billing.take(
+            RefundRequested(
+                **self._under_way(payment_id, amount_minor, refund_id), gateway="stripe", gateway_account="acct_1",
+                gateway_payment_id="pi_1",
+            )
+        )  # fmt: skip
+
+    def abandon_refund(self, payment_id: str, amount_minor: int, refund_id: str = "refund") -> None:
+        """It will not give it back."""
+        self.billing.take(RefundAbandoned(**self._under_way(payment_id, amount_minor, refund_id)))
+
+    def _under_way(self, payment_id: str, amount_minor: int, refund_id: str) -> dict[str, Any]:
+        return {
+            "business_id": self.path.rsplit("/", 1)[1], "refund_id": f"{refund_id}-{payment_id}",
+            "payment_id": payment_id, "client_id": self.client_id, "amount_minor": amount_minor, "currency": "USD",
+            "reason": "x",
+        }  # fmt: skip
 
     def _facts(self, payment_id: str, amount_minor: int, client_id: str) -> dict[str, Any]:
         return {

@@ -66,7 +66,7 @@ def test_a_plain_invoice_says_everything_it_should_on_one_page() -> None:
         "Billed to Zoë Łukasiewicz-Ñandú",
         "Invoice date 3 March 2025",
         "Due date 17 March 2025",
-        f"Pay online {PAY_URL}",
+        "Pay online Pay $37.50 here",
         "Memo Thank you",
         "27 Feb 2025 Session of 60 minutes $45.00",
         "Tape $12.50",
@@ -88,7 +88,7 @@ def test_the_pay_link_can_be_clicked_where_it_is_printed() -> None:
     spots: list[tuple[float, float]] = []
 
     def visit(text: str, _cm: Any, tm: list[float], _font: Any, _size: float) -> None:
-        if text.strip().startswith(PAY_URL):
+        if text.strip().startswith("Pay $"):
             spots.append((tm[4], tm[5]))
 
     _pages(INVOICE)[0].extract_text(visitor_text=visit)

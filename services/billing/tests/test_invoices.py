@@ -281,6 +281,8 @@ STEPS = st.lists(
         st.tuples(st.just("pay"), AMOUNTS),
         st.tuples(st.just("pay for"), AMOUNTS, st.integers(1, 4)),
         st.tuples(st.just("refund"), AMOUNTS, st.integers(1, 4)),
+        st.tuples(st.just("withdraw"), AMOUNTS, st.integers(1, 4)),
+        st.tuples(st.just("reinstate"), AMOUNTS, st.integers(1, 4)),
         st.tuples(st.just("void"), st.integers(1, 4)),
         st.tuples(st.just("session")),
     ),
@@ -312,8 +314,17 @@ def test_whatever_happens_the_books_agree(
                 if part_minor:
                     received[payment_id] -= part_minor
                     studio.refund(payment_id, part_minor, f"refund-{number}")
+            case ("withdraw", amount_minor, which):
+                payment_id = f"payment-{which}"
+                part_minor = min(amount_minor, received.get(payment_id, 0))
+                if part_minor:
+                    received[payment_id] -= part_minor
+                    studio.withdraw(payment_id, part_minor, f"txn_{number}")
+            case ("reinstate", amount_minor, which) if f"payment-{which}" in received:
+                received[f"payment-{which}"] += amount_minor
+                studio.reinstate(f"payment-{which}", amount_minor, f"txn_{number}")
             case ("void", which):
                 studio.call("POST", f"/invoices/INV-{which:06}/void", {"reason": "x"})
-            case _:
+            case ("session",):
                 studio.done()
     assert studio.prove() == {}

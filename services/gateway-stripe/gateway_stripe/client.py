@@ -78,6 +78,17 @@ class Stripe:
                 return
             params["starting_after"] = page["data"][-1]["id"]
 
+    def events_since(self, since: datetime, types: list[str]) -> list[dict[str, Any]]:
+        """Events of these types since a time, the oldest first; Stripe keeps them for 30 days."""
+        params: Any = {"created": {"gte": int(since.timestamp())}, "types": types, "limit": PAGE}
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._call(lambda: self._client.v1.events.list(params))
+            found += page["data"]
+            if not page["has_more"]:
+                return found[::-1]
+            params["starting_after"] = page["data"][-1]["id"]
+
     def create_customer(self, params: dict[str, Any], key: str) -> dict[str, Any]:
         return self._call(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
 

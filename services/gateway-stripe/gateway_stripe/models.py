@@ -40,6 +40,8 @@ class Keys(StripeModel):
     previous_webhook_secret: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(Text)
+    # Up to when Stripe's events were asked for, while its callbacks cannot reach us.
+    polled_until: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Operation(StripeModel):

@@ -5,6 +5,7 @@ from pathlib import Path
 from common import directory
 from common.service import Service
 from gateway_stripe.api import blueprints
+from gateway_stripe.commands import COMMANDS
 from gateway_stripe.handlers import HANDLERS
 from gateway_stripe.jobs import JOBS
 from gateway_stripe.models import StripeModel
@@ -18,6 +19,7 @@ service = Service(
     handlers=HANDLERS,
     jobs=JOBS,
     timers=TIMERS,
+    commands=COMMANDS,
     metadata=[directory.DirectoryModel.metadata, StripeModel.metadata],
     migrations=[directory.MIGRATIONS, Path(__file__).parents[1] / "migrations"],
     settings=StripeServiceSettings,

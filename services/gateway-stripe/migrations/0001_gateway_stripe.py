@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("previous_webhook_secret", sa.Text),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("reason", sa.Text),
+        sa.Column("polled_until", Moment),
     )
     op.create_table(
         "operations",

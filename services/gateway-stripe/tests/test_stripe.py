@@ -21,8 +21,9 @@ from common.events.gateways import (
 )
 from common.events.payments import RefundRequested
 from common.testing import eventually
+from gateway_stripe import commands
 from gateway_stripe.models import Keys
-from gateway_stripe.usecases import reconcile, test_transaction
+from gateway_stripe.usecases import polling, reconcile, test_transaction
 
 
 def test_keys_are_sealed_registered_and_never_shown(shop: Shop) -> None:
@@ -39,6 +40,33 @@ def test_keys_are_sealed_registered_and_never_shown(shop: Shop) -> None:
         assert "whsec_" not in row.webhook_secret
     shop.set_up()  # again: the former webhook is replaced, not doubled
     assert len(shop.stripe.v1.webhook_endpoints.list().data) == 1
+
+
+def test_without_a_way_back_events_are_asked_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = shop.gateway.runtime.settings.model_copy(update={"callback_base_url": ""})
+    monkeypatch.setattr(shop.gateway.runtime, "settings", settings)
+    shown = shop.set_up()
+    assert "asked for" in shown["test_webhook"]["reason"]
+    for _ in range(3):
+        shop.type_card(shop.begin().json)
+    for _ in range(2):
+        polling.poll(shop.gateway.runtime)
+    assert len(shop.wait_for(GatewayPaymentSucceeded, 3)) == 3
+    ids = [notice["event_id"] for notice in shop.call("GET", "/notices?limit=200").json["items"]]
+    assert len(ids) == len(set(ids)) >= 3
+
+
+def test_seals_are_rotated_and_the_keys_still_work(shop: Shop) -> None:
+    shop.set_up()
+    with shop.gateway.runtime.database.read() as session:
+        before = session.get_one(Keys, ("b1", "test")).secret_key
+    assert commands.rotate_seals(shop.gateway.runtime, ["--new-key"]) == 0
+    with shop.gateway.runtime.database.read() as session:
+        after = session.get_one(Keys, ("b1", "test")).secret_key
+    assert before is not None
+    assert after is not None
+    assert before.split(".")[0] != after.split(".")[0]
+    assert shop.begin().status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,43 @@
 """What notifications does when it hears of payments, balances, invoices and clients: it queues mails, calls nobody."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from common import directory
-from common.directory import Client
+from common.directory import Business, Client
 from common.events import Event
 from common.events.billing import BalanceBelowThreshold, ClientDeactivationDue, InvoiceEmailRequested, ReminderDue
-from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided, ReceiptRequested
+from common.events.payments import (
+    PaymentDisputed,
+    PaymentFundsReinstated,
+    PaymentFundsWithdrawn,
+    PaymentRecorded,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentUnmatched,
+    PaymentVoided,
+    ReceiptRequested,
+)
 from common.inbox import Handlers
 from notifications.domain.kinds import KINDS
 from notifications.usecases import emails
 from notifications.usecases.emails import NewEmail
 
+Money = (
+    PaymentRecorded
+    | PaymentVoided
+    | PaymentRefunded
+    | PaymentRefundReversed
+    | PaymentFundsWithdrawn
+    | PaymentFundsReinstated
+)
 
-def mail_receipts(events: Sequence[PaymentRecorded | PaymentVoided | PaymentRefunded], session: Session) -> None:
+
+def mail_receipts(events: Sequence[Money], session: Session) -> None:
     """Queue one receipt for each payment revision."""
     _queue(events, session, [_receipt_facts(event) for event in events], "receipt", [
         receipt_key(event.payment_id, event.receipt_revision) for event in events
@@ -105,11 +125,46 @@ def tell_of_deactivations(events: Sequence[ClientDeactivationDue], session: Sess
     _queue(events, session, facts, "deactivation_due", abouts)
 
 
+def tell_of_unmatched_money(events: Sequence[PaymentUnmatched], session: Session) -> None:
+    """Queue one mail to the business for each arrival that nobody is known to have paid."""
+    businesses = directory.businesses_of(session, {event.business_id for event in events})
+    facts = [
+        {
+            "amount_minor": event.amount_minor,
+            "currency": event.currency,
+            "gateway": event.gateway,
+            "gateway_payment_id": event.gateway_payment_id,
+            "day": _day(event.happened_at, businesses[event.business_id].time_zone),
+            "reason": event.reason,
+        }
+        for event in events
+    ]
+    _queue(events, session, facts, "unmatched", [f"unmatched:{event.unmatched_id}" for event in events])
+
+
+def tell_of_disputes(events: Sequence[PaymentDisputed], session: Session) -> None:
+    """Queue one mail to the business for each dispute."""
+    clients = _clients(events, session)
+    facts = [
+        {
+            "client_name": clients[event.business_id, event.client_id].name,
+            "amount_minor": event.amount_minor,
+            "currency": event.currency,
+            "payment_id": event.payment_id,
+            "gateway_dispute_id": event.gateway_dispute_id,
+            "reason": event.reason,
+        }
+        for event in events
+    ]
+    abouts = [f"dispute:{event.payment_id}:{event.gateway_dispute_id}" for event in events]
+    _queue(events, session, facts, "dispute", abouts)
+
+
 def receipt_key(payment_id: str, revision: int) -> str:
     return f"receipt:{payment_id}:{revision}"
 
 
-def _receipt_facts(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> dict[str, Any]:
+def _receipt_facts(event: Money) -> dict[str, Any]:
     match event:
         case PaymentRecorded():
             what, day = "recorded", event.received_on
@@ -117,6 +172,12 @@ def _receipt_facts(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> 
             what, day = "voided", event.voided_on
         case PaymentRefunded():
             what, day = "refunded", event.refunded_on
+        case PaymentRefundReversed():
+            what, day = "refund_reversed", event.reversed_on
+        case PaymentFundsWithdrawn():
+            what, day = "withdrawn", event.moved_on
+        case PaymentFundsReinstated():
+            what, day = "reinstated", event.moved_on
     return {
         "event": what,
         "day": day.isoformat(),
@@ -133,6 +194,11 @@ def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
+def _day(moment: datetime, time_zone: str) -> str:
+    """The date that the clocks of the business showed."""
+    return moment.astimezone(ZoneInfo(time_zone)).date().isoformat()
+
+
 def _queue(
     events: Sequence[Event],
     session: Session,
@@ -145,7 +211,7 @@ def _queue(
     businesses = directory.businesses_of(session, {event.business_id for event in events})
     new = []
     for event, fact, about in zip(events, facts, abouts, strict=True):
-        client = clients[event.business_id, event.client_id]  # type: ignore[attr-defined]
+        client = clients.get((event.business_id, getattr(event, "client_id", "")))
         business = businesses[event.business_id]
         new.append(
             NewEmail(
@@ -153,8 +219,8 @@ def _queue(
                 business_name=business.name,
                 kind=kind,
                 about=about,
-                client_id=client.client_id,
-                address=business.reply_to_email if KINDS[kind].to == "business" else client.email,
+                client_id=client.client_id if client else None,
+                address=_address(business, client, kind),
                 facts=fact,
                 is_asked_for=is_asked_for,
             )
@@ -162,9 +228,16 @@ def _queue(
     emails.queue(session, new)
 
 
+def _address(business: Business, client: Client | None, kind: str) -> str | None:
+    if KINDS[kind].to == "business":
+        return business.reply_to_email
+    return client.email if client else None
+
+
 def _clients(events: Sequence[Event], session: Session) -> dict[tuple[str, str], Client]:
     """(business id, client id) → the copy of the client, of those that the events name; raises Retry for a stranger."""
-    return directory.clients_of(session, {(event.business_id, event.client_id) for event in events})  # type: ignore[attr-defined]
+    named = {(event.business_id, event.client_id) for event in events if hasattr(event, "client_id")}
+    return directory.clients_of(session, named)
 
 
 HANDLERS: Handlers = {
@@ -172,6 +245,11 @@ HANDLERS: Handlers = {
     PaymentRecorded: mail_receipts,
     PaymentVoided: mail_receipts,
     PaymentRefunded: mail_receipts,
+    PaymentRefundReversed: mail_receipts,
+    PaymentFundsWithdrawn: mail_receipts,
+    PaymentFundsReinstated: mail_receipts,
+    PaymentUnmatched: tell_of_unmatched_money,
+    PaymentDisputed: tell_of_disputes,
     ReceiptRequested: mail_receipts_again,
     BalanceBelowThreshold: warn_of_low_balance,
     InvoiceEmailRequested: mail_invoices,

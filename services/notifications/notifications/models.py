@@ -14,8 +14,8 @@ class NotificationsModel(DeclarativeBase):
 
 class Email(NotificationsModel):
     """One mail. `about` is unique, so that a fact is mailed once: receipt:<payment>:<revision>, low-balance:<event>,
-    invoice:<invoice>:<request> … state: queued, sent, failed or suppressed. `facts` is what its text is made from, as
-    JSON."""
+    invoice:<invoice>:<request>, dispute:<payment>:<dispute> … state: queued, sent, failed or suppressed. `facts` is
+    what its text is made from, as JSON."""
 
     __tablename__ = "emails"
     __table_args__ = (

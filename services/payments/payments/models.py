@@ -64,11 +64,13 @@ class Payment(PaymentsModel):
     receipt_revision: Mapped[int]
     voided_at: Mapped[datetime | None] = mapped_column(Moment)
     void_reason: Mapped[str | None] = mapped_column(Text)
+    # What its disputes come to: open, lost or won; None without any. `disputed_minor` is the money, this the state.
+    dispute_state: Mapped[str | None] = mapped_column(String(10))
 
 
 class Receipt(PaymentsModel):
-    """One revision of a payment's receipt: the number stays, the revision rises. What had been given back by then
-    is kept with it, so that an older revision can still be shown."""
+    """One revision of a payment's receipt: the number stays, the revision rises. What had been given back and
+    withdrawn by then is kept with it, so that an older revision can still be shown."""
 
     __tablename__ = "receipts"
     __table_args__ = (Index("uq_receipts_number", "business_id", "number", "revision", unique=True),)
@@ -78,6 +80,7 @@ class Receipt(PaymentsModel):
     revision: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger)
     refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    withdrawn_minor: Mapped[int] = mapped_column(BigInteger)
     is_void: Mapped[bool]
     issued_at: Mapped[datetime] = mapped_column(Moment)
 
@@ -92,13 +95,15 @@ class ReceiptCounter(PaymentsModel):
 
 
 class Refund(PaymentsModel):
-    """Money given back of one payment. status: pending, succeeded or failed."""
+    """Money given back of one payment. status: pending, succeeded, failed (before any money moved) or reversed (after
+    it). `gateway_refund_id` is the gateway's own id, once it is known."""
 
     __tablename__ = "refunds"
     __table_args__ = (
         ForeignKeyConstraint(["business_id", "payment_id"], ["payments.business_id", "payments.payment_id"]),
         Index("ix_refunds_payment", "business_id", "payment_id"),
         Index("ix_refunds_refunded_on", "business_id", "refunded_on"),
+        Index("uq_refunds_gateway", "business_id", "payment_id", "gateway_refund_id", unique=True),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
     )
 
@@ -111,6 +116,11 @@ class Refund(PaymentsModel):
     refunded_on: Mapped[date] = mapped_column(Date)
     created_at: Mapped[datetime] = mapped_column(Moment)
     created_by_name: Mapped[str] = mapped_column(String(200))
+    created_by_type: Mapped[str | None] = mapped_column(String(10))
+    created_by_id: Mapped[str | None] = mapped_column(String(200))
+    gateway_refund_id: Mapped[str | None] = mapped_column(String(100))
+    failure: Mapped[str | None] = mapped_column(Text)
+    reversed_on: Mapped[date | None] = mapped_column(Date)
 
 
 class Batch(PaymentsModel):
@@ -125,3 +135,112 @@ class Batch(PaymentsModel):
     total_minor: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(Moment)
     created_by_name: Mapped[str] = mapped_column(String(200))
+
+
+class Unmatched(PaymentsModel):
+    """Money that arrived and could not be attributed: the tray. state: open, or assigned to `payment_id`. `client_id`
+    is whom the gateway named, if it named anybody."""
+
+    __tablename__ = "unmatched"
+    __table_args__ = (
+        Index("uq_unmatched_gateway", "business_id", "gateway", "gateway_account", "gateway_payment_id", unique=True),
+        Index("ix_unmatched_state", "business_id", "state", "unmatched_id"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    unmatched_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(Text)
+    gateway: Mapped[str] = mapped_column(String(20))
+    gateway_account: Mapped[str] = mapped_column(String(100))
+    gateway_payment_id: Mapped[str] = mapped_column(String(100))
+    client_id: Mapped[str | None] = mapped_column(String(64))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    fee_minor: Mapped[int | None] = mapped_column(BigInteger)
+    method: Mapped[str] = mapped_column(String(20))
+    source: Mapped[str] = mapped_column(String(20))
+    invoice_number: Mapped[str | None] = mapped_column(String(50))
+    reference: Mapped[str | None] = mapped_column(String(200))
+    happened_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    payment_id: Mapped[str | None] = mapped_column(String(64))
+    assigned_at: Mapped[datetime | None] = mapped_column(Moment)
+    assigned_by_name: Mapped[str | None] = mapped_column(String(200))
+
+
+class PendingPayment(PaymentsModel):
+    """Money that a gateway has announced. state: pending, or failed; what succeeded is a payment and has no row here.
+    A failure that came first is a row too: the announcement, when it comes late, must not be shown."""
+
+    __tablename__ = "pending_payments"
+    __table_args__ = (Index("ix_pending_payments_client", "business_id", "state", "client_id"),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(20), primary_key=True)
+    gateway_account: Mapped[str] = mapped_column(String(100), primary_key=True)
+    gateway_payment_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    told_at: Mapped[datetime] = mapped_column(Moment)
+    reason: Mapped[str] = mapped_column(Text)
+    client_id: Mapped[str | None] = mapped_column(String(64))
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(String(3))
+    method: Mapped[str | None] = mapped_column(String(20))
+    source: Mapped[str | None] = mapped_column(String(20))
+    invoice_number: Mapped[str | None] = mapped_column(String(50))
+
+
+class Dispute(PaymentsModel):
+    """A dispute's state: open, won, lost or withdrawn. Its money is in `FundsMovement`: neither tells the other."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        ForeignKeyConstraint(["business_id", "payment_id"], ["payments.business_id", "payments.payment_id"]),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway_dispute_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class FundsMovement(PaymentsModel):
+    """Money of a disputed payment that the gateway took (direction: withdrawn) or gave back (reinstated)."""
+
+    __tablename__ = "funds_movements"
+    __table_args__ = (
+        ForeignKeyConstraint(["business_id", "payment_id"], ["payments.business_id", "payments.payment_id"]),
+        Index("ix_funds_movements_moved_on", "business_id", "moved_on"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway_movement_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    gateway_dispute_id: Mapped[str] = mapped_column(String(100))
+    direction: Mapped[str] = mapped_column(String(10))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    moved_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class WaitingFact(PaymentsModel):
+    """What a gateway told that cannot be part of a payment yet, with the reason: its payment is not recorded, or there
+    is no room for it. Tried again whenever something happens to the payment; `body` is the event as it travelled."""
+
+    __tablename__ = "waiting_facts"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(20), primary_key=True)
+    gateway_account: Mapped[str] = mapped_column(String(100), primary_key=True)
+    gateway_payment_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    fact: Mapped[str] = mapped_column(String(150), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(Moment)

@@ -14,6 +14,7 @@ _METHODS: Final = {
     "bank_transfer": "Bank transfer",
     "card_terminal": "Card terminal",
     "other": "Other",
+    "paypal": "PayPal",
 }
 
 
@@ -25,6 +26,8 @@ def _notice(receipt: ReceiptDocument) -> Notice | None:
         if receipt.refunded_minor > 0:
             sentence += f" Refunded amount: {refunded}. Net amount: {net}."
         return Notice("VOID", sentence, ALARM)
+    if receipt.withdrawn_minor > 0:
+        return Notice("DISPUTED", _withdrawn(receipt), ALARM)
     if receipt.status == "refunded" or (receipt.refunded_minor > 0 and receipt.net_minor <= 0):
         sentence = f"This payment of {amount} was refunded. Refunded amount: {refunded}. Net amount: {net}."
         return Notice("REFUNDED", sentence, CAUTION)
@@ -37,9 +40,21 @@ def _notice(receipt: ReceiptDocument) -> Notice | None:
     return None
 
 
+def _withdrawn(receipt: ReceiptDocument) -> str:
+    whole = "This" if receipt.withdrawn_minor == receipt.amount_minor else "Part of this"
+    sentence = (
+        f"{whole} payment of {receipt.amount_text} was taken back by the bank because the payment is disputed."
+        f" Amount taken back: {receipt.withdrawn_text}."
+    )
+    if receipt.refunded_minor > 0:
+        sentence += f" Refunded amount: {receipt.refunded_text}."
+    return f"{sentence} Net amount: {receipt.net_text}."
+
+
 def _rows(receipt: ReceiptDocument) -> list[Fact]:
     """The table's rows. The memo comes last: it can be long, and is cut to the room left on the page."""
     refunds = receipt.refunded_minor > 0 or receipt.status in ("refunded", "partially_refunded")
+    withdrawn = receipt.withdrawn_minor > 0
     return [
         Fact("Received from", receipt.client_name, 3, bold=True),
         Fact("Date received", date_words(receipt.received_on)),
@@ -47,7 +62,8 @@ def _rows(receipt: ReceiptDocument) -> list[Fact]:
         Fact("Reference", receipt.reference, 3),
         Fact("Invoice", receipt.invoice_number, 2),
         Fact("Refunded amount", receipt.refunded_text if refunds else None, 2),
-        Fact("Net amount", receipt.net_text if refunds else None, 2, bold=True),
+        Fact("Amount taken back", receipt.withdrawn_text if withdrawn else None, 2),
+        Fact("Net amount", receipt.net_text if refunds or withdrawn else None, 2, bold=True),
         Fact("Memo", receipt.memo, 14),
     ]
 

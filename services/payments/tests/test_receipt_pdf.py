@@ -60,6 +60,25 @@ def _fonts(pdf: bytes) -> list[DictionaryObject]:
     return [font.get_object() for font in resources["/Font"].values()]
 
 
+@pytest.mark.parametrize(
+    ("withdrawn", "refunded", "words"),
+    [
+        (4500, 0, "This payment of $45.00 was taken back by the bank because the payment is disputed."),
+        (2000, 1000, "Part of this payment of $45.00 was taken back by the bank because the payment is disputed."),
+    ],
+)
+def test_money_withdrawn_is_shown_like_money_refunded(withdrawn: int, refunded: int, words: str) -> None:
+    net = 4500 - withdrawn - refunded
+    receipt = replace(
+        RECEIPT, status="disputed", withdrawn_minor=withdrawn, withdrawn_text=f"${withdrawn / 100:.2f}",
+        refunded_minor=refunded, refunded_text=f"${refunded / 100:.2f}", net_minor=net, net_text=f"${net / 100:.2f}",
+    )  # fmt: skip
+    text = " ".join(_extract(render_receipt(receipt)).split())
+    for expected in ("DISPUTED", words, f"Amount taken back ${withdrawn / 100:.2f}", f"Net amount ${net / 100:.2f}"):
+        assert expected in text
+    assert ("Refunded amount" in text) == (refunded > 0)
+
+
 def test_a_plain_receipt_says_everything_it_should() -> None:
     text = _extract(render_receipt(RECEIPT))
     for expected in (

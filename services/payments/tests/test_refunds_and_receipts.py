@@ -141,10 +141,12 @@ def test_revenue_counts_payments_and_refunds_on_their_days(payments: ServiceUnde
     payments.call("POST", f"{B}/payments/{voided['id']}/void", {"reason": "x"})
     by_month = payments.call("GET", f"{B}/revenue?from=2026-03-01&to=2026-12-31&by=month").json
     assert by_month["rows"][0] == {
-        "group": "2026-03", "starts_on": "2026-03-01", "gross_minor": 4500, "refunded_minor": 0, "net_minor": 4500,
-        "payments": 1,
+        "group": "2026-03", "starts_on": "2026-03-01", "gross_minor": 4500, "refunded_minor": 0,
+        "withdrawn_minor": 0, "net_minor": 4500, "payments": 1,
     }  # fmt: skip
-    assert by_month["totals"] == {"gross_minor": 4500, "refunded_minor": 500, "net_minor": 4000, "payments": 1}
+    assert by_month["totals"] == {
+        "gross_minor": 4500, "refunded_minor": 500, "withdrawn_minor": 0, "net_minor": 4000, "payments": 1,
+    }  # fmt: skip
     by_method = payments.call("GET", f"{B}/revenue?from=2026-03-01&to=2026-12-31&by=method").json
     assert [(row["group"], row["net_minor"]) for row in by_method["rows"]] == [("cash", 4000)]
     by_week = payments.call("GET", f"{B}/revenue?from=2026-03-01&to=2026-03-01&by=week").json

@@ -164,3 +164,17 @@ class RefundRequested(Event):
     amount_minor: int = Field(gt=0)
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     reason: str
+
+
+class RefundAbandoned(Event):
+    """A refund that was asked for will not happen; no money moved. What was held for it is free again."""
+
+    producers = ("payments",)
+    subject_field: ClassVar[str] = "refund_id"
+
+    refund_id: str
+    payment_id: str
+    client_id: str
+    amount_minor: int = Field(gt=0, description="What was held")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    reason: str

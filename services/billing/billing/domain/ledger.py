@@ -11,7 +11,17 @@ from typing import Any
 
 from billing.domain import tally
 from common.events import Event
-from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentVoided
+from common.events.payments import (
+    PaymentFundsReinstated,
+    PaymentFundsWithdrawn,
+    PaymentRecorded,
+    PaymentRefunded,
+    PaymentRefundReversed,
+    PaymentVoided,
+)
+
+Credit = PaymentRecorded | PaymentRefundReversed | PaymentFundsReinstated
+Debit = PaymentVoided | PaymentRefunded | PaymentFundsWithdrawn
 
 ADJUSTMENTS = "adjustments"
 
@@ -54,20 +64,31 @@ class Posting:
         return self.amount_minor if self.credit_account == client_account(self.client_id) else -self.amount_minor
 
 
-def postings_of(event: PaymentRecorded | PaymentVoided | PaymentRefunded) -> Sequence[Posting]:
-    """The entry that a payment event means. Void and refund are reversing entries, dated when they were made."""
+def postings_of(event: Credit | Debit) -> Sequence[Posting]:
+    """The entry that a payment event means. What is given back or withdrawn is a reversing entry, dated when that was
+    done; so is what comes back after it."""
     client = client_account(event.client_id)
     clearing = clearing_account(event.method)
+    debit, credit = (clearing, client) if isinstance(event, Credit) else (client, clearing)
     match event:
         case PaymentRecorded():
-            debit, credit, kind = clearing, client, "payment"
+            kind = "payment"
             source, effective_on, memo = f"payment:{event.payment_id}", event.received_on, None
         case PaymentVoided():
-            debit, credit, kind = client, clearing, "payment_void"
+            kind = "payment_void"
             source, effective_on, memo = f"payment-void:{event.payment_id}", event.voided_on, event.reason
         case PaymentRefunded():
-            debit, credit, kind = client, clearing, "refund"
+            kind = "refund"
             source, effective_on, memo = f"refund:{event.refund_id}", event.refunded_on, event.reason
+        case PaymentRefundReversed():
+            kind = "refund_reversal"
+            source, effective_on, memo = f"refund-reversal:{event.refund_id}", event.reversed_on, event.reason
+        case PaymentFundsWithdrawn():
+            kind = "funds_withdrawn"
+            source, effective_on, memo = f"funds:{event.movement_id}", event.moved_on, None
+        case PaymentFundsReinstated():
+            kind = "funds_reinstated"
+            source, effective_on, memo = f"funds:{event.movement_id}", event.moved_on, None
     return [
         Posting(
             business_id=event.business_id,
@@ -140,7 +161,10 @@ def reversal(charged: Posting, source: str, kind: str, effective_on: date, recor
 
 
 SESSION_CHARGES = ("session_completed", "session_missed")
-RECEIPTS = {"payment": 1, "payment_void": -1, "refund": 0}
+# The kinds that move what was received by a method → how many payments more that is.
+RECEIPTS = {
+    "payment": 1, "payment_void": -1, "refund": 0, "refund_reversal": 0, "funds_withdrawn": 0, "funds_reinstated": 0,
+}  # fmt: skip
 
 
 def tallied(posting: Posting) -> Iterator[tally.Change]:

@@ -1,7 +1,7 @@
 """Tallies, pure: which sums a transfer, or a change of balance, moves.
 
 `owed`, `prepaid` and `clients` have no day (NO_DAY). `income:<service>` (charges; its items are sessions) and
-`received:<method>` (payments less what was given back) are kept by effective day.
+`received:<method>` (payments less what was given back or withdrawn) are kept by effective day.
 """
 
 from collections.abc import Iterator

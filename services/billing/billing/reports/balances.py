@@ -40,7 +40,7 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
         select(
             Business.currency,
             ClientAccount.balance_minor,
-            case((Business.reserve_scheduled, ClientAccount.scheduled_minor), else_=0),
+            ClientAccount.refunding_minor + case((Business.reserve_scheduled, ClientAccount.scheduled_minor), else_=0),
             func.coalesce(Client.threshold_minor, Business.threshold_minor),
         )
         .join(Client, Client.business_id == Business.business_id)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 from sqlalchemy.orm import Session
 
 from billing.domain import tally
-from billing.domain.ledger import SESSION_CHARGES
+from billing.domain.ledger import RECEIPTS, SESSION_CHARGES
 from billing.models import (
     Allocation,
     Client,
@@ -16,6 +16,7 @@ from billing.models import (
     Invoice,
     InvoiceCounter,
     InvoiceLine,
+    RefundUnderWay,
     ServiceSession,
     Tally,
     TallyChange,
@@ -101,6 +102,37 @@ def reservations_add_up(session: Session, business_id: str) -> Iterator[str]:
     )
     for client_id, stored_minor, sum_minor in session.execute(wrong):
         yield f"client_accounts {client_id}: stores {stored_minor} reserved; scheduled sessions add up to {sum_minor}"
+
+
+def refunds_under_way_add_up(session: Session, business_id: str) -> Iterator[str]:
+    """Each account stores the sum of its refunds under way, and none of those is in the ledger."""
+    sums = _sum_by_client(
+        RefundUnderWay.client_id,
+        RefundUnderWay.amount_minor,
+        RefundUnderWay.business_id == business_id,
+        RefundUnderWay.state == "open",
+    )
+    under_way_minor = func.coalesce(sums.c.sum_minor, 0)
+    wrong = (
+        select(ClientAccount.client_id, ClientAccount.refunding_minor, under_way_minor)
+        .outerjoin(sums, sums.c.client_id == ClientAccount.client_id)
+        .where(ClientAccount.business_id == business_id, ClientAccount.refunding_minor != under_way_minor)
+    )
+    for client_id, stored_minor, sum_minor in session.execute(wrong):
+        yield f"client_accounts {client_id}: stores {stored_minor} refunding; refunds under way add up to {sum_minor}"
+    posted = (
+        select(RefundUnderWay.refund_id)
+        .join(
+            Transfer,
+            and_(
+                Transfer.business_id == RefundUnderWay.business_id,
+                Transfer.source == literal("refund:") + RefundUnderWay.refund_id,
+            ),
+        )
+        .where(RefundUnderWay.business_id == business_id, RefundUnderWay.state == "open")
+    )
+    for refund_id in session.scalars(posted):
+        yield f"refunds_under_way {refund_id}: is open; the ledger has it already"
 
 
 def sessions_are_charged(session: Session, business_id: str) -> Iterator[str]:
@@ -247,7 +279,7 @@ def _tallies(session: Session, business_id: str) -> Iterator[tuple[tuple[Any, st
     payments = case((Transfer.kind == "payment", 1), (Transfer.kind == "payment_void", -1), else_=0)
     received = (
         select(Transfer.effective_on, clearing, func.sum(SIGNED_MINOR), func.sum(payments))
-        .where(Transfer.business_id == business_id, Transfer.kind.in_(("payment", "payment_void", "refund")))
+        .where(Transfer.business_id == business_id, Transfer.kind.in_(tuple(RECEIPTS)))
         .group_by(Transfer.effective_on, clearing)
     )
     for day, account, amount_minor, items in session.execute(received):
@@ -300,6 +332,7 @@ CHECKS: dict[str, Check] = {
     "transfers are their clients'": transfers_are_the_clients,
     "accounts = sums of transfers": accounts_add_up,
     "reservations = scheduled sessions": reservations_add_up,
+    "reservations = refunds under way": refunds_under_way_add_up,
     "sessions = charges": sessions_are_charged,
     "charges have sessions": charges_have_sessions,
     "invoices = lines and allocations": invoices_add_up,

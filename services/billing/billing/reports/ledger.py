@@ -14,6 +14,9 @@ KIND_WORDS = {
     "payment": "Payment received",
     "payment_void": "Payment voided",
     "refund": "Refund",
+    "refund_reversal": "Refund that came back",
+    "funds_withdrawn": "Taken back by the bank, the payment is disputed",
+    "funds_reinstated": "Given back by the bank after a dispute",
     "adjustment_credit": "Adjustment in the client's favour",
     "adjustment_debit": "Adjustment",
     "session_completed": "Session",
@@ -28,6 +31,8 @@ LINKS = {
     "payment": ("payments", "payments"),
     "payment-void": ("payments", "payments"),
     "refund": ("payments", "payments"),
+    "refund-reversal": ("payments", "payments"),
+    "funds": ("payments", "payments"),
     "session": ("billing", "sessions"),
     "session-cancel": ("billing", "sessions"),
     "invoice": ("billing", "invoices"),
@@ -77,5 +82,5 @@ def _href(transfer: Transfer, source_kind: str, source_id: str, url_of: Callable
     if source_kind not in LINKS:
         return None
     service, path = LINKS[source_kind]
-    shown_id = transfer.payment_id or source_id if source_kind == "refund" else source_id
+    shown_id = transfer.payment_id or source_id
     return f"{url_of(service)}/v1/businesses/{transfer.business_id}/{path}/{shown_id}"

@@ -33,6 +33,7 @@ class Account:
     currency: str
     balance_minor: int
     scheduled_minor: int
+    refunding_minor: int
     sequence: int
     watched_minor: int | None
     gate: Gate
@@ -44,7 +45,8 @@ class Account:
 
     @property
     def reserved_minor(self) -> int:
-        return self.scheduled_minor if self.gate.reserve_scheduled else 0
+        """Scheduled sessions, where the business reserves for them, and refunds under way."""
+        return self.refunding_minor + (self.scheduled_minor if self.gate.reserve_scheduled else 0)
 
     @property
     def available_minor(self) -> int:
@@ -82,6 +84,7 @@ def _select(wanted: Sequence[Key]) -> Any:
             Business.currency,
             ClientAccount.balance_minor,
             ClientAccount.scheduled_minor,
+            ClientAccount.refunding_minor,
             ClientAccount.sequence,
             Client.threshold_minor.label("own_minor"),
             Business.threshold_minor,
@@ -114,6 +117,7 @@ def _account(row: Any) -> Account:
         currency=row.currency,
         balance_minor=row.balance_minor,
         scheduled_minor=row.scheduled_minor,
+        refunding_minor=row.refunding_minor,
         sequence=row.sequence,
         watched_minor=ledger.watched_threshold(row.own_minor, row.threshold_minor, row.prepayment_required),
         gate=Gate(
@@ -132,13 +136,19 @@ def store(session: Session, accounts: Sequence[Account]) -> None:
     session.connection().execute(
         update(ClientAccount)
         .where(ClientAccount.business_id == bindparam("b"), ClientAccount.client_id == bindparam("c"))
-        .values(balance_minor=bindparam("balance"), scheduled_minor=bindparam("scheduled"), sequence=bindparam("last")),
+        .values(
+            balance_minor=bindparam("balance"),
+            scheduled_minor=bindparam("scheduled"),
+            refunding_minor=bindparam("refunding"),
+            sequence=bindparam("last"),
+        ),
         [
             {
                 "b": account.business_id,
                 "c": account.client_id,
                 "balance": account.balance_minor,
                 "scheduled": account.scheduled_minor,
+                "refunding": account.refunding_minor,
                 "last": account.sequence,
             }
             for account in accounts

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing.domain import invoice as rules
 from billing.domain.invoice import Held
 from billing.models import Allocation, Invoice, InvoiceLine, PaymentFlag, ServiceSession, Transfer
+from billing.reports.books import SIGNED_MINOR
 from billing.usecases.accounts import Account
 from common import clock
 from common.db import bulk_insert, insert_or
@@ -86,7 +87,8 @@ def apply_automatically(session: Session, account: Account) -> None:
 
 
 def release_given_back(session: Session, business_id: str, payment_ids: Sequence[str]) -> None:
-    """Take off invoices what is not covered by the payments any more, because it was voided or refunded."""
+    """Take off invoices what is not covered by the payments any more, because it was voided, refunded or
+    withdrawn."""
     held: dict[str, list[Allocation]] = {}
     for allocation in session.scalars(
         select(Allocation)
@@ -163,9 +165,8 @@ def _payments_left(session: Session, account: Account, payment_ids: Sequence[str
 def _net_of_payments(
     session: Session, business_id: str, payment_ids: Sequence[str] | None, client_id: str | None = None
 ) -> dict[str, int]:
-    """Payment id → what was received less what was given back, from the ledger."""
-    signed = case((Transfer.kind == "payment", Transfer.amount_minor), else_=-Transfer.amount_minor)
-    query = select(Transfer.payment_id, func.sum(signed)).where(
+    """Payment id → what was received less what was given back or withdrawn, from the ledger."""
+    query = select(Transfer.payment_id, func.sum(SIGNED_MINOR)).where(
         Transfer.business_id == business_id, Transfer.payment_id.is_not(None)
     )
     if payment_ids is not None:

@@ -57,6 +57,7 @@ def register(session: Session, business: Business, new: Sequence[dict[str, Any]]
             "client_id": row["client_id"],
             "balance_minor": 0,
             "scheduled_minor": 0,
+            "refunding_minor": 0,
             "sequence": 0,
         }
         for row in rows

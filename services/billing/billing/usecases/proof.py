@@ -96,7 +96,8 @@ def _against_payments(runtime: Runtime, business_id: str) -> Iterator[str]:
 
 
 def _differences(row: dict[str, Any], booked: Any) -> Iterator[str]:
-    kept_minor = 0 if row["voided"] else row["amount_minor"] - row["refunded_minor"]
+    withdrawn_minor = row.get("withdrawn_minor", 0)  # payments of the release before this one names none
+    kept_minor = 0 if row["voided"] else row["amount_minor"] - row["refunded_minor"] - withdrawn_minor
     if booked is None:
         yield f"payment {row['payment_id']}: {row['amount_minor']} received; it is not in the ledger"
     elif (booked.client_id, booked.received_minor, booked.net_minor) != (
@@ -126,13 +127,12 @@ def _page(runtime: Runtime, business_id: str, after: str) -> list[dict[str, Any]
 def _booked(session: Session, business_id: str, after: str, through: str | None) -> dict[str, Any]:
     """Payment id → what the ledger has of it, for ids later than `after` up to `through`."""
     received = case((Transfer.kind == "payment", Transfer.amount_minor), else_=0)
-    net = case((Transfer.kind == "payment", Transfer.amount_minor), else_=-Transfer.amount_minor)
     query = (
         select(
             Transfer.payment_id,
             func.min(Transfer.client_id).label("client_id"),
             func.sum(received).label("received_minor"),
-            func.sum(net).label("net_minor"),
+            func.sum(books.SIGNED_MINOR).label("net_minor"),
             func.max(Transfer.recorded_at).label("booked_at"),
         )
         .where(Transfer.business_id == business_id, Transfer.payment_id > after)

@@ -83,7 +83,7 @@ def _too_little(client: Client, account: Account, price_minor: int, shortfall_mi
     def money(amount_minor: int) -> str:
         return format_money(amount_minor, account.currency)
 
-    reserved = f"; {money(account.reserved_minor)} are reserved for sessions" if account.reserved_minor else ""
+    reserved = f"; {money(account.reserved_minor)} are reserved" if account.reserved_minor else ""
     return (
         f"{client.name} {describe_balance(account.balance_minor, account.currency)}{reserved}. A session needs"
         f" {money(account.gate.required_minor(price_minor))} available; {money(shortfall_minor)} is missing."

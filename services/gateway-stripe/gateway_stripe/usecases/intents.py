@@ -65,10 +65,14 @@ def start(
             "stripe_js_url": settings.js_url,
         }
 
-    return operations.run(
+    answer, is_repeat = operations.run(
         runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode, act,
         lambda operation: _look_for(opened, operation), record,
     )  # fmt: skip
+    if operations.HANDED_OUT not in answer:
+        with plainly():
+            answer[operations.HANDED_OUT] = opened.stripe.intent(answer["payment_intent_id"])[operations.HANDED_OUT]
+    return answer, is_repeat
 
 
 def charge_saved_card(

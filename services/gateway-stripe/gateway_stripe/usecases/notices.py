@@ -1,5 +1,6 @@
 """Notices: Stripe's callbacks, kept as they came, answered at once, and translated afterwards by a job."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from gateway_stripe.usecases import accounts, facts
 from gateway_stripe.usecases.accounts import MODES, Opened, place
 
 JOB = "notice"
+# Kept as it came, but for the secret with which a browser could still act on the payment.
+_SECRET = re.compile(r'("client_secret"\s*:\s*)"[^"]*"')
 MAX_BODY_BYTES = 512 * 1024
 
 
@@ -32,7 +35,11 @@ class NotTaken(Exception):
 def receive(runtime: Runtime, session: Session, business_id: str, body: bytes, signature: str) -> None:
     """Check who sent it, keep it once, and leave the rest to a job. Raises NotTaken."""
     mode = _verify(runtime, session, business_id, body, signature)
-    event = _read(body)
+    keep(session, business_id, mode, _read(body), body.decode())
+
+
+def keep(session: Session, business_id: str, mode: str, event: dict[str, Any], text: str) -> bool:
+    """Keep an event of Stripe's once, however it came, and leave the rest to a job; whether it is new."""
     row = {
         "business_id": business_id,
         "notice_id": new_id(),
@@ -41,12 +48,14 @@ def receive(runtime: Runtime, session: Session, business_id: str, body: bytes, s
         "mode": mode,
         "state": "received",
         "reason": None,
-        "body": body.decode().replace("\0", ""),
+        "body": _SECRET.sub(r'\1"…"', text.replace("\0", "")),
         "received_at": clock.now(),
     }
     fresh = insert_or(session, Notice).values(row).on_conflict_do_nothing(index_elements=["business_id", "event_id"])
-    if session.execute(fresh.returning(Notice.notice_id)).first() is not None:
-        jobs.add(session, [(JOB, str(row["notice_id"]), business_id, {})])
+    if session.execute(fresh.returning(Notice.notice_id)).first() is None:
+        return False
+    jobs.add(session, [(JOB, str(row["notice_id"]), business_id, {})])
+    return True
 
 
 def _verify(runtime: Runtime, session: Session, business_id: str, body: bytes, signature: str) -> str:

@@ -19,6 +19,7 @@ from gateway_stripe.models import Operation
 from gateway_stripe.usecases.asking import plainly
 
 UNKNOWN = "outcome_unknown"
+HANDED_OUT = "client_secret"
 # After this Stripe shows whatever it has made: its own work on a request is long over.
 SETTLED = timedelta(minutes=5)
 
@@ -65,7 +66,9 @@ def run(
         if held.state == "done":
             return orjson.loads(held.answer or "{}"), True
         answer = record(session, held, outcome)
-        held.state, held.answer = "done", orjson.dumps(answer).decode()
+        # A secret is not kept: whoever repeats the request is given it by Stripe again.
+        kept = {name: value for name, value in answer.items() if name != HANDED_OUT}
+        held.state, held.answer = "done", orjson.dumps(kept).decode()
     return answer, False
 
 

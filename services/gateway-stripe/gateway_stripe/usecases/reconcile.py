@@ -5,16 +5,21 @@ from typing import Any
 
 from sqlalchemy import select
 
-from common import clock
+from common import clock, logs
+from common.jobs import TryLater
 from common.runtime import Runtime
 from gateway_stripe.client import Refused, Unknown
 from gateway_stripe.domain import translate
-from gateway_stripe.models import Intent, Operation
+from gateway_stripe.models import Account, Intent, Keys, Operation
 from gateway_stripe.usecases import accounts, facts
 
 # Stripe shows what was made a moment ago with a delay.
 OVERLAP = timedelta(hours=1)
 MOST = 20_000
+# What the timer looks back over; longer outages are reconciled by hand.
+HEALED = timedelta(hours=6)
+
+log = logs.get("reconcile")
 
 
 def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, Any]:
@@ -58,6 +63,21 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
     return {"since": since, "compared": compared, "healed": healed, "drift": drift}
 
 
+def heal_all(runtime: Runtime) -> None:
+    """Reconcile the last hours of every account, so that what no callback brought is not missed for long."""
+    with runtime.database.read() as session:
+        ready = session.scalars(
+            select(Account.business_id)
+            .join(Keys, (Keys.business_id == Account.business_id) & (Keys.mode == Account.mode))
+            .where(Keys.account_id.is_not(None))
+        ).all()
+    for business_id in ready:
+        try:
+            reconcile(runtime, business_id, clock.now() - HEALED)
+        except (Unknown, Refused, TryLater) as error:
+            log.warning("could not be reconciled", business_id=business_id, reason=str(error)[:200])
+
+
 def find_unknown(runtime: Runtime) -> None:
     """Find out what became of operations that nobody knows the outcome of, by asking Stripe for what it has."""
     before = clock.now() - timedelta(seconds=60)
@@ -74,7 +94,7 @@ def find_unknown(runtime: Runtime) -> None:
     for business_id, since in oldest.items():
         try:
             reconcile(runtime, business_id, since)
-        except (Unknown, Refused):
+        except (Unknown, Refused, TryLater):
             continue  # Stripe is away, or refuses the keys: the next round asks again
         with runtime.database.write() as session:
             for row in waiting:

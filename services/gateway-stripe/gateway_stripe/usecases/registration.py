@@ -11,6 +11,7 @@ from gateway_stripe.domain import translate
 from gateway_stripe.models import Keys
 from gateway_stripe.usecases import accounts
 
+NO_WAY_BACK = "Stripe cannot reach this system, so its events are asked for every 20 s; set CALLBACK_BASE_URL"
 EVENTS = sorted([*translate.ABOUT, *translate.HEARD])
 
 
@@ -46,7 +47,7 @@ def done(session: Session, call: Call, found: dict[str, Any]) -> None:
     if found.get("sealed"):
         keys.previous_webhook_secret, keys.webhook_secret = keys.webhook_secret, found["sealed"]
     keys.state = "ready"
-    keys.reason = None if found["webhook_id"] else "Stripe cannot reach this system; set CALLBACK_BASE_URL"
+    keys.reason = None if found["webhook_id"] else NO_WAY_BACK
     session.flush()
 
 

@@ -40,6 +40,14 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "client_name": "Ada Example", "inactive_on": "2026-03-16", "balance_minor": -1500,
         "future_sessions": 2, "pending_invoices": 1,
     },
+    "unmatched": {
+        "amount_minor": 4500, "gateway": "stripe", "gateway_payment_id": "pi_sample", "day": "2026-03-14",
+        "reason": "the gateway does not say whose it is",
+    },
+    "dispute": {
+        "client_name": "Ada Example", "amount_minor": 4500, "payment_id": "sample", "gateway_dispute_id": "dp_sample",
+        "reason": "fraudulent",
+    },
 }  # fmt: skip
 
 

@@ -9,11 +9,20 @@ from common.money import describe_balance, format_money
 from notifications.domain import documents, phrases
 from notifications.domain.documents import Document, Facts
 
-KindName = Literal["receipt", "low_balance", "invoice", "reminder", "deactivation_due"]
+KindName = Literal["receipt", "low_balance", "invoice", "reminder", "deactivation_due", "unmatched", "dispute"]
+
+
+_RECEIPT_EVENTS = {
+    "voided": ": payment voided",
+    "refunded": ": refund",
+    "refund_reversed": ": refund came back",
+    "withdrawn": ": payment disputed",
+    "reinstated": ": disputed money came back",
+}
 
 
 def _receipt_subject(facts: Facts, business_name: str) -> str:
-    what = {"voided": ": payment voided", "refunded": ": refund"}.get(facts["event"], "")
+    what = _RECEIPT_EVENTS.get(facts["event"], "")
     return f"Receipt {facts['receipt_number']} from {business_name}{what}"
 
 
@@ -39,6 +48,14 @@ def _deactivation_due_subject(facts: Facts, _business_name: str) -> str:
     return f"{facts['client_name']} becomes inactive on {phrases.day(facts['inactive_on'])}"
 
 
+def _unmatched_subject(facts: Facts, _business_name: str) -> str:
+    return f"{format_money(facts['amount_minor'], facts['currency'])} arrived and is nobody's payment yet"
+
+
+def _dispute_subject(facts: Facts, _business_name: str) -> str:
+    return f"{facts['client_name']} disputes a payment of {format_money(facts['amount_minor'], facts['currency'])}"
+
+
 def _nothing(_facts: Facts) -> None:
     return None
 
@@ -60,4 +77,6 @@ KINDS: dict[str, Kind] = {
     "invoice": Kind(_invoice_subject, None, documents.invoice),
     "reminder": Kind(_reminder_subject, "reminders_enabled", documents.reminded_of),
     "deactivation_due": Kind(_deactivation_due_subject, None, to="business"),
+    "unmatched": Kind(_unmatched_subject, None, to="business"),
+    "dispute": Kind(_dispute_subject, None, to="business"),
 }

@@ -19,6 +19,7 @@ METHOD_WORDS = {
     "card": "card",
     "paypal": "PayPal",
 }
+GATEWAY_WORDS = {"stripe": "Stripe", "paypal": "PayPal"}
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
@@ -71,5 +72,6 @@ def _amounts(facts: dict[str, Any]) -> dict[str, str]:
     }
     if "balance_minor" in facts:
         shown["balance_words"] = describe_balance(facts["balance_minor"], currency)
+    shown["gateway_words"] = GATEWAY_WORDS.get(facts.get("gateway", ""), "")
     shown["method_words"] = METHOD_WORDS.get(facts.get("method", ""), "")
     return shown

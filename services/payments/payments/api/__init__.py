@@ -8,6 +8,6 @@ from common.web import feed
 
 
 def blueprints() -> Sequence[APIBlueprint]:
-    from payments.api import batches, payments, receipts, revenue  # noqa: PLC0415 - built when the app is
+    from payments.api import batches, gateways, payments, receipts, revenue  # noqa: PLC0415 - built when the app is
 
-    return [batches.api, payments.api, receipts.api, revenue.api, feed.blueprint()]
+    return [batches.api, payments.api, gateways.api, receipts.api, revenue.api, feed.blueprint()]

@@ -9,9 +9,9 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError
 from common.web.app import B, caller, endpoint, session
 from common.web.fields import Body, BusinessPath, Id, OptionalLine, Query
 from common.web.problems import field_errors
-from payments import reports
 from payments.api.payments import PaymentBody, directory
 from payments.domain import batch_csv
+from payments.reports import payments as reports
 from payments.usecases import batches, payments
 
 api = APIBlueprint("batches", __name__, abp_tags=[Tag(name="Batches")], abp_security=[{"bearer": []}])

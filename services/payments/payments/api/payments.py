@@ -1,4 +1,4 @@
-"""Payments: record one, history, one, void, refund."""
+"""Payments: record one, history, one, void, refund, and the books' figures."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -29,14 +29,14 @@ from common.web.fields import (
     Query,
 )
 from common.web.paging import decode_cursor, page
-from payments import reports
 from payments.domain.payment import NewPayment
-from payments.usecases import payments
+from payments.reports import payments as reports
+from payments.usecases import payments, refunds
 
 api = APIBlueprint("payments", __name__, abp_tags=[Tag(name="Payments")], abp_security=[{"bearer": []}])
 
 ManualMethod = Literal["cash", "check", "bank_transfer", "card_terminal", "other"]
-Status = Literal["recorded", "voided", "partially_refunded", "refunded", "disputed"]
+Status = Literal["recorded", "voided", "partially_refunded", "refunded", "disputed", "charged_back"]
 
 
 class PaymentPath(BusinessPath):
@@ -183,7 +183,7 @@ def list_payments(path: BusinessPath, query: PaymentsQuery) -> dict[str, Any] | 
 @api.get(f"{B}/payments/figures")
 @endpoint("payments:read")
 def list_figures(path: BusinessPath, query: FiguresQuery) -> dict[str, Any]:
-    """What was received and given back of every payment, by id, for whoever proves other books against it"""
+    """What was received, given back and withdrawn of every payment, by id, for whoever proves other books against it"""
     caller().require_staff("business")
     rows = session().execute(reports.figures(path.business_id, query.after, query.limit)).all()
     return {
@@ -193,8 +193,9 @@ def list_figures(path: BusinessPath, query: FiguresQuery) -> dict[str, Any]:
                 "client_id": row.client_id,
                 "amount_minor": row.amount_minor,
                 "refunded_minor": row.refunded_minor,
+                "withdrawn_minor": row.disputed_minor,
                 "voided": row.voided_at is not None,
-                "changed_at": max(filter(None, (row.recorded_at, row.voided_at, row.refunded_at))),
+                "changed_at": row.changed_at,
             }
             for row in rows
         ]
@@ -227,19 +228,36 @@ def void_payment(path: PaymentPath, body: VoidBody) -> dict[str, Any]:
 @api.post(f"{B}/payments/<string:payment_id>/refunds")
 @endpoint("payments:refund")
 def refund_payment(path: PaymentPath, body: RefundBody) -> tuple[dict[str, Any], int]:
-    """Give money of a payment back; all that is left unless an amount is told"""
+    """Give money of a payment back; all that is left unless an amount is told
+
+    201 when it is done; 202 with status pending when a gateway has to do it, and the amount is held until it answers.
+    """
     caller().require_staff("payment")
     business = directory(path.business_id).business()
-    refunded, _ = payments.refund(session(), business, path.payment_id, body.amount_minor, body.reason, caller())
-    return {
-        "refund_id": refunded.refund_id,
-        "payment_id": refunded.payment_id,
-        "amount_minor": refunded.amount_minor,
-        "status": refunded.status,
-        "reason": refunded.reason,
-        "refunded_on": refunded.refunded_on,
-        "payment": _visible(reports.find(session(), path.business_id, path.payment_id)),
-    }, 201
+    refunded = refunds.refund(session(), business, path.payment_id, body.amount_minor, body.reason, caller())
+    payment = _visible(reports.find(session(), path.business_id, path.payment_id))
+    answer = {**reports.refund_json(refunded), "payment": payment}
+    return answer, 202 if refunded.status == "pending" else 201
+
+
+@api.get(f"{B}/payments/<string:payment_id>/refunds")
+@endpoint("payments:read")
+def list_refunds(path: PaymentPath) -> dict[str, Any]:
+    """A payment's refunds, oldest first: pending, succeeded, failed, or reversed when their money came back"""
+    _visible(reports.find(session(), path.business_id, path.payment_id))
+    items = [reports.refund_json(row) for row in reports.refunds(session(), path.business_id, path.payment_id)]
+    return {"items": items, "next_cursor": None}
+
+
+@api.get(f"{B}/payments/<string:payment_id>/disputes")
+@endpoint("payments:read")
+def list_disputes(path: PaymentPath) -> dict[str, Any]:
+    """A payment's disputes, oldest first: open, won, lost or withdrawn, each with the money that was moved for it"""
+    caller().require_staff("payment")
+    _visible(reports.find(session(), path.business_id, path.payment_id))
+    moved = reports.movements(session(), path.business_id, path.payment_id)
+    found = reports.disputes(session(), path.business_id, path.payment_id)
+    return {"items": [reports.dispute_json(row, moved) for row in found], "next_cursor": None}
 
 
 def _visible(found: Any) -> dict[str, Any]:
@@ -254,6 +272,8 @@ def _csv_rows(database: Database, filters: reports.PaymentFilters) -> Iterator[l
             line = reports.as_json(payment, number)
             line["amount"] = to_decimal(payment.amount_minor, payment.currency)
             line["refunded"] = to_decimal(payment.refunded_minor, payment.currency)
+            line["disputed"] = to_decimal(payment.disputed_minor, payment.currency)
+            line["fee"] = None if payment.fee_minor is None else to_decimal(payment.fee_minor, payment.currency)
             line["recorded_by"] = payment.recorded_by_name
             line["payment_id"] = payment.payment_id
             yield [line[name] for name in reports.CSV_HEADER]

@@ -13,12 +13,12 @@ from common.ids import new_id
 from common.outbox import emit
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import Body, OptionalEmail, Query
-from payments import reports
 from payments.api.payments import PaymentPath, directory
 from payments.domain import receipt as receipts
 from payments.domain.receipt import ReceiptDocument
 from payments.models import Payment, Receipt
 from payments.receipt_pdf import render_receipt
+from payments.reports import payments as reports
 
 api = APIBlueprint("receipts", __name__, abp_tags=[Tag(name="Receipts")], abp_security=[{"bearer": []}])
 

@@ -10,8 +10,8 @@ from common import clock
 from common.errors import FieldError, Invalid
 from common.web.app import B, caller, endpoint, session
 from common.web.fields import BusinessPath, Query
-from payments import reports
 from payments.api.payments import directory
+from payments.reports import revenue
 
 api = APIBlueprint("revenue", __name__, abp_tags=[Tag(name="Revenue")], abp_security=[{"bearer": []}])
 
@@ -25,20 +25,21 @@ class RevenueQuery(Query):
 @api.get(f"{B}/revenue")
 @endpoint("payments:read")
 def get_revenue(path: BusinessPath, query: RevenueQuery) -> dict[str, Any]:
-    """Gross, refunded and net totals: this year by month unless told
+    """Gross, refunded, withdrawn and net totals: this year by month unless told
 
-    Payments count on the day they were received, refunds on the day they were made; voided payments do not count.
+    Payments count on the day they were received, refunds and money withdrawn for a dispute on the day they were made;
+    voided payments do not count.
     """
     caller().require_staff("business")
     business = directory(path.business_id).business()
     last = query.to or clock.today(business.time_zone)
     first = query.from_ or last.replace(month=1, day=1)
-    if not first <= last <= reports.widest(first):
+    if not first <= last <= revenue.widest(first):
         raise Invalid(
             "range_invalid", "`from` must not be after `to`, and at most ten years before it.",
             [FieldError("from", "not a range of at most ten years")],
         )  # fmt: skip
-    found = reports.revenue(session(), path.business_id, first, last, query.by)
+    found = revenue.revenue(session(), path.business_id, first, last, query.by)
     for row in found["rows"]:
-        row["starts_on"] = reports.starts_on(row["group"], query.by)
+        row["starts_on"] = revenue.starts_on(row["group"], query.by)
     return {"from": first, "to": last, "by": query.by, "currency": business.currency, **found}

@@ -37,6 +37,7 @@ class Amounts(Protocol):
     refund_pending_minor: int
     disputed_minor: int
     voided_at: Any
+    dispute_state: str | None
 
 
 def check(new: NewPayment, currency: str, today: date) -> Iterator[FieldError]:
@@ -58,9 +59,14 @@ def check(new: NewPayment, currency: str, today: date) -> Iterator[FieldError]:
 
 
 def status(payment: Amounts) -> str:
-    """recorded, voided, partially_refunded, refunded or disputed."""
+    """recorded, voided, partially_refunded, refunded, disputed (a dispute is open, or its money is withdrawn) or
+    charged_back (a dispute was lost)."""
     if payment.voided_at is not None:
         return "voided"
+    if payment.dispute_state == "open":
+        return "disputed"
+    if payment.dispute_state == "lost":
+        return "charged_back"
     if payment.disputed_minor > 0:
         return "disputed"
     if payment.refunded_minor == payment.amount_minor:

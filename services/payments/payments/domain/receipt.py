@@ -36,14 +36,18 @@ class ReceiptDocument:
     memo: str | None = None
     invoice_number: str | None = None
     reply_to_email: str | None = None
+    withdrawn_minor: int = 0
+    withdrawn_text: str = ""
 
 
 def document(payment: Any, receipt: Any, business: Any) -> ReceiptDocument:
     """The receipt of `payment` as it stood at the revision `receipt`, from the business it was paid to."""
-    refunded_minor = receipt.refunded_minor
-    net_minor = 0 if receipt.is_void else payment.amount_minor - refunded_minor
+    refunded_minor, withdrawn_minor = receipt.refunded_minor, receipt.withdrawn_minor
+    net_minor = 0 if receipt.is_void else payment.amount_minor - refunded_minor - withdrawn_minor
     if receipt.is_void:
         status = "voided"
+    elif withdrawn_minor:
+        status = "disputed"
     elif refunded_minor == payment.amount_minor:
         status = "refunded"
     else:
@@ -70,6 +74,8 @@ def document(payment: Any, receipt: Any, business: Any) -> ReceiptDocument:
         memo=payment.memo,
         invoice_number=payment.invoice_number,
         reply_to_email=business.reply_to_email,
+        withdrawn_minor=withdrawn_minor,
+        withdrawn_text=format_money(withdrawn_minor, payment.currency),
     )
 
 

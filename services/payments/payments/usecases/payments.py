@@ -1,7 +1,8 @@
-"""Payments: record, void, refund. Each ends in events; the receipt number is taken as late as can be."""
+"""Payments: record and void. Each ends in events; the receipt number is taken as late as can be."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
+from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -13,15 +14,25 @@ from common.context import correlation_id
 from common.db import IN_CHUNK, bulk_insert
 from common.directory import BusinessFacts, Directory
 from common.errors import Conflict, FieldError, Invalid, NotFound
-from common.events.payments import Actor, PaymentRecorded, PaymentRefunded, PaymentVoided
+from common.events import Event, caused_by
+from common.events.payments import Actor, PaymentRecorded, PaymentVoided
 from common.ids import new_id
 from common.outbox import emit
 from payments.domain import payment as rules
 from payments.domain.payment import NewPayment
-from payments.models import Payment, Refund
+from payments.models import Payment
 from payments.usecases import duplicates, receipts
 
 PRODUCER = "payments"
+
+
+class Named(Protocol):
+    """A client, from wherever it is known."""
+
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 def record(
@@ -59,49 +70,91 @@ def record(
     clients = [found[payment.client][0] for payment in new]
     if not allow_duplicates:
         duplicates.refuse_probable(session, business.business_id, new, [c.client_id for c in clients], today)
-    now = clock.now()
     rows = [
-        {
-            "business_id": business.business_id,
-            "payment_id": new_id(),
-            "client_id": client.client_id,
-            "client_name": client.name,
-            "amount_minor": payment.amount_minor,
-            "refunded_minor": 0,
-            "refund_pending_minor": 0,
-            "disputed_minor": 0,
-            "currency": business.currency,
-            "method": payment.method,
-            "source": source,
-            "gateway": None,
-            "gateway_account": None,
-            "gateway_payment_id": None,
-            "fee_minor": None,
-            "invoice_number": payment.invoice_number,
-            "reference": payment.reference,
-            "memo": payment.memo,
-            "received_on": payment.received_on or today,
-            "recorded_at": now,
-            "recorded_by_type": caller.actor["type"],
-            "recorded_by_id": caller.actor["id"],
-            "recorded_by_name": caller.actor["name"],
-            "batch_id": batch_id,
-            "receipt_revision": 1,
-            "voided_at": None,
-            "void_reason": None,
-        }
+        new_row(
+            business.business_id,
+            client,
+            amount_minor=payment.amount_minor,
+            currency=business.currency,
+            method=payment.method,
+            source=source,
+            invoice_number=payment.invoice_number,
+            reference=payment.reference,
+            memo=payment.memo,
+            received_on=payment.received_on or today,
+            actor=caller.actor,
+            batch_id=batch_id,
+        )
         for payment, client in zip(new, clients, strict=True)
     ]
-    bulk_insert(session, Payment.__table__, rows)  # type: ignore[arg-type]
-    receipts.issue(session, business.business_id, rows)
-    actor = Actor(**caller.actor)
-    emit(session, PRODUCER, [_recorded(row, actor) for row in rows])
+    insert(session, rows)
     return rows
+
+
+def new_row(
+    business_id: str,
+    client: Named,
+    *,
+    amount_minor: int,
+    currency: str,
+    method: str,
+    source: str,
+    received_on: date,
+    actor: dict[str, str],
+    invoice_number: str | None = None,
+    reference: str | None = None,
+    memo: str | None = None,
+    gateway: str | None = None,
+    gateway_account: str | None = None,
+    gateway_payment_id: str | None = None,
+    fee_minor: int | None = None,
+    batch_id: str | None = None,
+) -> dict[str, Any]:
+    """A new payment's row: nothing given back, nothing disputed."""
+    return {
+        "business_id": business_id,
+        "payment_id": new_id(),
+        "client_id": client.client_id,
+        "client_name": client.name,
+        "amount_minor": amount_minor,
+        "refunded_minor": 0,
+        "refund_pending_minor": 0,
+        "disputed_minor": 0,
+        "currency": currency,
+        "method": method,
+        "source": source,
+        "gateway": gateway,
+        "gateway_account": gateway_account,
+        "gateway_payment_id": gateway_payment_id,
+        "fee_minor": fee_minor,
+        "invoice_number": invoice_number,
+        "reference": reference,
+        "memo": memo,
+        "received_on": received_on,
+        "recorded_at": clock.now(),
+        "recorded_by_type": actor["type"],
+        "recorded_by_id": actor["id"],
+        "recorded_by_name": actor["name"],
+        "batch_id": batch_id,
+        "receipt_revision": 1,
+        "voided_at": None,
+        "void_reason": None,
+        "dispute_state": None,
+    }
+
+
+def insert(session: Session, rows: Sequence[dict[str, Any]], cause: Event | None = None) -> None:
+    """Insert new payments of one business with their receipts, and tell of them; adds `receipt_number` to each row."""
+    bulk_insert(session, Payment.__table__, rows)  # type: ignore[arg-type]
+    receipts.issue(session, rows[0]["business_id"], rows)
+    first = rows[0]  # recorded together is recorded by one
+    actor = Actor(type=first["recorded_by_type"], id=first["recorded_by_id"], name=first["recorded_by_name"])
+    emit(session, PRODUCER, [_recorded(new, actor, cause) for new in rows])
 
 
 def void(session: Session, business: BusinessFacts, payment_id: str, reason: str, caller: Caller) -> Payment:
     """Take back a manual payment that was recorded by mistake. Raises NotFound, Conflict."""
-    payment = _lock(session, business.business_id, payment_id)
+    payment = lock(session, business.business_id, payment_id)
     refusal = why_not_void(payment)
     if refusal is not None:
         raise refusal
@@ -120,55 +173,8 @@ def why_not_void(payment: Payment) -> Conflict | None:
     return None
 
 
-def refund(
-    session: Session,
-    business: BusinessFacts,
-    payment_id: str,
-    amount_minor: int | None,
-    reason: str,
-    caller: Caller,
-) -> tuple[Refund, Payment]:
-    """Give money of a manual payment back; all that is left unless told. Raises NotFound, Conflict, Invalid."""
-    payment = _lock(session, business.business_id, payment_id)
-    if payment.gateway is not None:
-        raise Conflict("gateway_away", "Refunds of gateway payments need that gateway, and it is not installed.")
-    if payment.voided_at is not None:
-        raise Conflict("already_voided", "This payment was voided; there is nothing to give back.")
-    left_minor = rules.left_minor(payment)
-    wanted_minor = left_minor if amount_minor is None else amount_minor
-    if wanted_minor > left_minor or wanted_minor == 0:
-        message = f"at most {left_minor} (minor units) of this payment can still be given back"
-        raise Invalid("refund_exceeds_payment", f"{message.capitalize()}.", [FieldError("amount_minor", message)])
-    refunded = Refund(
-        business_id=business.business_id,
-        refund_id=new_id(),
-        payment_id=payment_id,
-        amount_minor=wanted_minor,
-        status="succeeded",
-        reason=reason,
-        refunded_on=clock.today(business.time_zone),
-        created_at=clock.now(),
-        created_by_name=caller.actor["name"],
-    )
-    session.add(refunded)
-    payment.refunded_minor += wanted_minor
-    payment.receipt_revision += 1
-    session.flush()
-    number = receipts.revise(session, [payment])[payment_id]
-    emit(session, PRODUCER, [
-        PaymentRefunded(
-            **_facts(payment, number, caller),
-            amount_minor=wanted_minor,
-            refund_id=refunded.refund_id,
-            refunded_on=refunded.refunded_on,
-            refunded_total_minor=payment.refunded_minor,
-            reason=reason,
-        )
-    ])  # fmt: skip
-    return refunded, payment
-
-
-def _lock(session: Session, business_id: str, payment_id: str) -> Payment:
+def lock(session: Session, business_id: str, payment_id: str) -> Payment:
+    """The payment, locked to the commit. Raises NotFound."""
     payment = session.scalars(
         select(Payment).where(Payment.business_id == business_id, Payment.payment_id == payment_id).with_for_update()
     ).one_or_none()
@@ -200,7 +206,7 @@ def void_all(
     voided_on = clock.today(business.time_zone)
     emit(session, PRODUCER, [
         PaymentVoided(
-            **_facts(payment, numbers[payment.payment_id], caller),
+            **facts(payment, numbers[payment.payment_id], Actor(**caller.actor)),
             amount_minor=payment.amount_minor,
             voided_on=voided_on,
             reason=reason,
@@ -209,7 +215,15 @@ def void_all(
     ])  # fmt: skip
 
 
-def _facts(payment: Payment, number: int, caller: Caller) -> dict[str, Any]:
+def revise(session: Session, payment: Payment) -> int:
+    """Issue the next revision of the receipt of a payment whose money was moved; answers the receipt's number."""
+    payment.receipt_revision += 1
+    session.flush()
+    return receipts.revise(session, [payment])[payment.payment_id]
+
+
+def facts(payment: Payment, number: int, actor: Actor) -> dict[str, Any]:
+    """What every event that moves a payment's money tells."""
     return {
         "business_id": payment.business_id,
         "payment_id": payment.payment_id,
@@ -218,19 +232,18 @@ def _facts(payment: Payment, number: int, caller: Caller) -> dict[str, Any]:
         "method": payment.method,
         "receipt_number": number,
         "receipt_revision": payment.receipt_revision,
-        "recorded_by": Actor(**caller.actor),
+        "recorded_by": actor,
         "sequence": payment.receipt_revision,
     }
 
 
-def _recorded(row: dict[str, Any], actor: Actor) -> PaymentRecorded:
+def _recorded(row: dict[str, Any], actor: Actor, cause: Event | None) -> PaymentRecorded:
     return PaymentRecorded.model_construct(
         business_id=row["business_id"],
         sequence=1,
         event_id=new_id(),
         occurred_at=row["recorded_at"],
-        correlation_id=correlation_id(),
-        causation_id=None,
+        **(caused_by(cause) if cause else {"correlation_id": correlation_id(), "causation_id": None}),
         producer="",
         payment_id=row["payment_id"],
         client_id=row["client_id"],

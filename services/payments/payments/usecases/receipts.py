@@ -23,6 +23,7 @@ def issue(session: Session, business_id: str, rows: Sequence[dict[str, Any]]) ->
             "revision": 1,
             "number": row["receipt_number"],
             "refunded_minor": 0,
+            "withdrawn_minor": 0,
             "is_void": False,
             "issued_at": row["recorded_at"],
         }
@@ -55,6 +56,7 @@ def revise(session: Session, payments: Sequence[Payment]) -> dict[str, int]:
             "revision": payment.receipt_revision,
             "number": numbers[payment.payment_id],
             "refunded_minor": payment.refunded_minor,
+            "withdrawn_minor": payment.disputed_minor,
             "is_void": payment.voided_at is not None,
             "issued_at": clock.now(),
         }

@@ -1,19 +1,20 @@
-"""What payments can tell: history, receipts, revenue. Reads only."""
+"""Payments as they are shown: history, one, its receipts and refunds, and the figures that other books must meet."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from payments.domain import payment as rules
-from payments.models import Payment, Receipt, Refund
+from payments.models import Dispute, FundsMovement, Payment, Receipt, Refund
 
 CSV_HEADER = (
     "payment_id", "received_on", "client_id", "client_name", "amount", "refunded", "currency", "method", "source",
     "status", "invoice_number", "reference", "memo", "receipt_number", "recorded_at", "recorded_by", "batch_id",
+    "disputed", "fee", "gateway", "gateway_payment_id",
 )  # fmt: skip
 
 
@@ -59,10 +60,14 @@ class PaymentFilters:
 
 def _status_is(status: str) -> ColumnElement[bool]:
     """The twin of `rules.status`, for the database."""
-    alive = and_(Payment.voided_at.is_(None), Payment.disputed_minor == 0)
+    valid = Payment.voided_at.is_(None)
+    state = func.coalesce(Payment.dispute_state, "")
+    is_disputed = or_(state == "open", and_(state != "lost", Payment.disputed_minor > 0))
+    alive = and_(valid, state.not_in(("open", "lost")), Payment.disputed_minor == 0)
     return {
         "voided": Payment.voided_at.is_not(None),
-        "disputed": and_(Payment.voided_at.is_(None), Payment.disputed_minor > 0),
+        "disputed": and_(valid, is_disputed),
+        "charged_back": and_(valid, state == "lost"),
         "refunded": and_(alive, Payment.refunded_minor == Payment.amount_minor),
         "partially_refunded": and_(alive, Payment.refunded_minor > 0, Payment.refunded_minor < Payment.amount_minor),
         "recorded": and_(alive, Payment.refunded_minor == 0),
@@ -137,19 +142,84 @@ def receipt(
 
 
 def figures(business_id: str, after: str, limit: int) -> Any:
-    """What the books must agree with, by payment id: (payment_id, client_id, amount_minor, refunded_minor, voided_at,
-    recorded_at, refunded_at)."""
-    refunded_at = (
-        select(func.max(Refund.created_at))
-        .where(Refund.business_id == Payment.business_id, Refund.payment_id == Payment.payment_id)
-        .scalar_subquery()
-    )
+    """What the books must agree with, by payment id: (payment_id, client_id, amount_minor, refunded_minor,
+    disputed_minor, voided_at, changed_at). Whatever moves a payment's money revises its receipt."""
     query: Any = select(
-        *(Payment.payment_id, Payment.client_id, Payment.amount_minor, Payment.refunded_minor),
-        *(Payment.voided_at, Payment.recorded_at, refunded_at.label("refunded_at")),
+        *(Payment.payment_id, Payment.client_id, Payment.amount_minor, Payment.refunded_minor, Payment.disputed_minor),
+        *(Payment.voided_at, Receipt.issued_at.label("changed_at")),
+    ).join(
+        Receipt,
+        and_(
+            Receipt.business_id == Payment.business_id,
+            Receipt.payment_id == Payment.payment_id,
+            Receipt.revision == Payment.receipt_revision,
+        ),
     )
     query = query.where(Payment.business_id == business_id, Payment.payment_id > after)
     return query.order_by(Payment.payment_id).limit(limit)
+
+
+def refunds(session: Session, business_id: str, payment_id: str) -> Sequence[Refund]:
+    """A payment's refunds, oldest first."""
+    return session.scalars(
+        select(Refund)
+        .where(Refund.business_id == business_id, Refund.payment_id == payment_id)
+        .order_by(Refund.refund_id)
+    ).all()
+
+
+def disputes(session: Session, business_id: str, payment_id: str) -> Sequence[Dispute]:
+    """A payment's disputes, oldest first."""
+    return session.scalars(
+        select(Dispute)
+        .where(Dispute.business_id == business_id, Dispute.payment_id == payment_id)
+        .order_by(Dispute.opened_at, Dispute.gateway_dispute_id)
+    ).all()
+
+
+def dispute_json(dispute: Dispute, movements: Sequence[FundsMovement]) -> dict[str, Any]:
+    """A dispute as the API shows it, with what was moved for it."""
+    return {
+        "gateway_dispute_id": dispute.gateway_dispute_id,
+        "state": dispute.state,
+        "amount_minor": dispute.amount_minor,
+        "reason": dispute.reason,
+        "opened_at": dispute.opened_at,
+        "closed_at": dispute.closed_at,
+        "movements": [movement_json(row) for row in movements if row.gateway_dispute_id == dispute.gateway_dispute_id],
+    }
+
+
+def movements(session: Session, business_id: str, payment_id: str) -> Sequence[FundsMovement]:
+    """What the gateway took of a payment and gave back, oldest first."""
+    return session.scalars(
+        select(FundsMovement)
+        .where(FundsMovement.business_id == business_id, FundsMovement.payment_id == payment_id)
+        .order_by(FundsMovement.moved_on, FundsMovement.created_at)
+    ).all()
+
+
+def movement_json(movement: FundsMovement) -> dict[str, Any]:
+    return {
+        "gateway_movement_id": movement.gateway_movement_id,
+        "direction": movement.direction,
+        "amount_minor": movement.amount_minor,
+        "moved_on": movement.moved_on,
+    }
+
+
+def refund_json(refunded: Refund) -> dict[str, Any]:
+    """A refund as the API shows it."""
+    return {
+        "refund_id": refunded.refund_id,
+        "payment_id": refunded.payment_id,
+        "amount_minor": refunded.amount_minor,
+        "status": refunded.status,
+        "reason": refunded.reason,
+        "refunded_on": refunded.refunded_on,
+        "failure": refunded.failure,
+        "gateway_refund_id": refunded.gateway_refund_id,
+    }
 
 
 def as_json(payment: Payment | dict[str, Any], receipt_number: int) -> dict[str, Any]:
@@ -186,69 +256,3 @@ def as_json(payment: Payment | dict[str, Any], receipt_number: int) -> dict[str,
         "batch_id": facts["batch_id"],
         "void_reason": facts["void_reason"],
     }
-
-
-def revenue(session: Session, business_id: str, first: date, last: date, by: str) -> dict[str, Any]:
-    """Gross, refunded and net in minor units, in groups: payments by the day received, refunds by the day made."""
-    group = {"method": Payment.method, "source": Payment.source}.get(by)
-    received = select(group if group is not None else Payment.received_on, func.sum(Payment.amount_minor), func.count())
-    received = received.where(
-        Payment.business_id == business_id,
-        Payment.voided_at.is_(None),
-        Payment.received_on.between(first, last),
-    )
-    given_back = (
-        select(group if group is not None else Refund.refunded_on, func.sum(Refund.amount_minor))
-        .join(Payment, and_(Payment.business_id == Refund.business_id, Payment.payment_id == Refund.payment_id))
-        .where(
-            Refund.business_id == business_id,
-            Refund.status == "succeeded",
-            Refund.refunded_on.between(first, last),
-        )
-    )
-    groups: dict[str, dict[str, Any]] = {}
-    key: Any
-    for key, gross_minor, payments in session.execute(received.group_by(received.selected_columns[0])):
-        line = _line(groups, bucket(key, by))
-        line["gross_minor"] += int(gross_minor)
-        line["payments"] += payments
-    for key, refunded_minor in session.execute(given_back.group_by(given_back.selected_columns[0])):
-        _line(groups, bucket(key, by))["refunded_minor"] += int(refunded_minor)
-    rows = [groups[key] for key in sorted(groups)]
-    for row in rows:
-        row["net_minor"] = row["gross_minor"] - row["refunded_minor"]
-    return {"rows": rows, "totals": _totals(rows)}
-
-
-def bucket(key: date | str, by: str) -> str:
-    """The group that a day belongs to: the day itself, its ISO week (2026-W05) or its month (2026-02)."""
-    if not isinstance(key, date):
-        return str(key)
-    if by == "week":
-        year, week, _ = key.isocalendar()
-        return f"{year}-W{week:02}"
-    return key.isoformat() if by == "day" else f"{key:%Y-%m}"
-
-
-def starts_on(group: str, by: str) -> date | None:
-    """The first day of a group, for charts; None for groups that are no time."""
-    if by == "day":
-        return date.fromisoformat(group)
-    if by == "week":
-        return date.fromisocalendar(int(group[:4]), int(group[6:]), 1)
-    return date.fromisoformat(group + "-01") if by == "month" else None
-
-
-def widest(first: date) -> date:
-    """The last day that one revenue question may reach: ten years."""
-    return first + timedelta(days=3_660)
-
-
-def _line(groups: dict[str, dict[str, Any]], key: str) -> dict[str, Any]:
-    return groups.setdefault(key, {"group": key, "gross_minor": 0, "refunded_minor": 0, "payments": 0})
-
-
-def _totals(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    names = ("gross_minor", "refunded_minor", "net_minor", "payments")
-    rows = list(rows)
-    return {name: sum(row[name] for row in rows) for name in names}

@@ -1,0 +1,134 @@
+"""What gateways told that is no payment yet: the unmatched tray, money announced, and facts that wait."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from common.directory import Client
+from payments.models import Payment, PendingPayment, Unmatched, WaitingFact
+
+SUGGESTED = 5
+
+
+def tray(business_id: str, state: str, after: str | None) -> Select[Unmatched]:
+    """Money in the tray, the newest first."""
+    query = select(Unmatched).where(Unmatched.business_id == business_id, Unmatched.state == state)
+    if after is not None:
+        query = query.where(Unmatched.unmatched_id < after)
+    return query.order_by(Unmatched.unmatched_id.desc())
+
+
+def suggested(session: Session, rows: Sequence[Unmatched]) -> dict[str, list[dict[str, Any]]]:
+    """Unmatched id → clients that the money may be of: whom the gateway named, or whom its reference fits by id,
+    address, external reference or exact name."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.state == "open":
+            found[row.unmatched_id] = _suggested(session, row)
+    return found
+
+
+def _suggested(session: Session, row: Unmatched) -> list[dict[str, Any]]:
+    named = [word for word in (row.client_id, row.reference) if word]
+    if not named:
+        return []
+    folded = [word.casefold() for word in named]
+    fits = or_(
+        Client.client_id.in_(named),
+        Client.external_ref.in_(named),
+        Client.name.in_(named),
+        Client.email_folded.in_(folded),
+    )
+    clients = select(Client).where(Client.business_id == row.business_id, fits).order_by(Client.name).limit(SUGGESTED)
+    return [
+        {"client_id": client.client_id, "name": client.name, "external_ref": client.external_ref}
+        for client in session.scalars(clients)
+    ]
+
+
+def unmatched_json(row: Unmatched, suggestions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Money in the tray as the API shows it, with the clients that it may be of."""
+    return {
+        "id": row.unmatched_id,
+        "state": row.state,
+        "reason": row.reason,
+        "gateway": row.gateway,
+        "gateway_payment_id": row.gateway_payment_id,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "fee_minor": row.fee_minor,
+        "method": row.method,
+        "source": row.source,
+        "client_id": row.client_id,
+        "invoice_number": row.invoice_number,
+        "reference": row.reference,
+        "happened_at": row.happened_at,
+        "created_at": row.created_at,
+        "payment_id": row.payment_id,
+        "assigned_at": row.assigned_at,
+        "assigned_by": row.assigned_by_name,
+        "suggested": suggestions,
+    }
+
+
+def announced(business_id: str, client_id: str | None, after: tuple[Any, ...] | None) -> Select[PendingPayment]:
+    """Money on its way, by gateway and its own id. What has arrived is left out even while its row is still there."""
+    query = select(PendingPayment).where(
+        PendingPayment.business_id == business_id,
+        PendingPayment.state == "pending",
+        ~_has_arrived(Payment),
+        ~_has_arrived(Unmatched),
+    )
+    if client_id is not None:
+        query = query.where(PendingPayment.client_id == client_id)
+    key = (PendingPayment.gateway, PendingPayment.gateway_account, PendingPayment.gateway_payment_id)
+    if after is not None:
+        query = query.where(tuple_(*key) > tuple_(*after))
+    return query.order_by(*key)
+
+
+def _has_arrived(table: Any) -> ColumnElement[bool]:
+    names = ("business_id", "gateway", "gateway_account", "gateway_payment_id")
+    same = [getattr(table, name) == getattr(PendingPayment, name) for name in names]
+    return select(table.business_id).where(and_(*same)).exists()
+
+
+def pending_json(row: PendingPayment) -> dict[str, Any]:
+    """Money on its way as the API shows it."""
+    return {
+        "gateway": row.gateway,
+        "gateway_payment_id": row.gateway_payment_id,
+        "client_id": row.client_id,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "method": row.method,
+        "source": row.source,
+        "invoice_number": row.invoice_number,
+        "reason": row.reason,
+        "announced_at": row.told_at,
+    }
+
+
+def waiting(business_id: str, after: tuple[Any, ...] | None) -> Select[WaitingFact]:
+    """Facts that are not part of a payment, by payment."""
+    key = (WaitingFact.gateway, WaitingFact.gateway_account, WaitingFact.gateway_payment_id, WaitingFact.fact)
+    query = select(WaitingFact).where(WaitingFact.business_id == business_id)
+    if after is not None:
+        query = query.where(tuple_(*key) > tuple_(*after))
+    return query.order_by(*key)
+
+
+def waiting_json(row: WaitingFact) -> dict[str, Any]:
+    """A waiting fact as the API shows it; `told` is what the gateway told."""
+    envelope = orjson.loads(row.body)
+    return {
+        "gateway": row.gateway,
+        "gateway_payment_id": row.gateway_payment_id,
+        "type": envelope["type"],
+        "told": envelope["data"],
+        "reason": row.reason,
+        "received_at": row.received_at,
+    }

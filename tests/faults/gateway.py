@@ -1,0 +1,176 @@
+"""Stripe's callbacks copied and lost, and Stripe silent after it has charged."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+import stripe
+
+from common.sealing import Sealer
+from tests.faults.experiment import Experiment, Run
+from tests.harness.system import Business
+from tests.integration.story import TEST_KEYS, confirm_as_browser
+
+CONNECTIONS = 50
+THREADS = 8
+
+
+class Shop:
+    """A business that takes cards."""
+
+    def __init__(self, run: Run, clients: int) -> None:
+        self._run = run
+        self.business, self.clients = run.stage.studio(clients)
+        saved = self.business.call("PUT", "gateway-stripe", "/stripe", json={"mode": "test", **TEST_KEYS})
+        assert saved.status_code == 200, saved.text
+        run.system.eventually(self._is_ready, "the webhook to be registered")
+
+    def _is_ready(self) -> bool:
+        shown = self.business.call("GET", "gateway-stripe", "/stripe").json()
+        return bool(shown["test_webhook"]["state"] == "ready")
+
+    # What the story asks of a business.
+    def url(self, service: str) -> str:
+        return self._run.system.url(service)
+
+    @property
+    def id(self) -> str:
+        return self.business.id
+
+    def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
+        return self.business.call(method, service, path, **options)
+
+    def pay(self, number: int) -> dict[str, Any]:
+        """A client types a card."""
+        client = self.clients[number % len(self.clients)]
+        asked = {"client_id": client["id"], "amount_minor": 1_000 + number}
+        mine = Business(self._run.system.api(), self.business.id)
+        begun: dict[str, Any] = mine.call("POST", "gateway-stripe", "/stripe/payment-intents", json=asked).json()
+        confirm_as_browser(self, begun)
+        return begun
+
+    def faults(self, **faults: Any) -> None:
+        answer = requests.put(f"{self.url('sandbox')}/faults", json={"stripe": faults}, timeout=10)
+        assert answer.ok, answer.text
+
+    def captured(self) -> list[dict[str, Any]]:
+        """Stripe's charges for this business."""
+        shown = requests.get(f"{self.url('sandbox')}/stripe/_control/charges", timeout=30).json()["data"]
+        return [charge for charge in shown if charge["metadata"].get("remit_business") == self.business.id]
+
+    def recorded(self) -> int:
+        return int(self._run.system.sql(
+            "payments", "SELECT count(*) FROM payments WHERE business_id = %s", self.business.id
+        )[0][0])  # fmt: skip
+
+
+def copies(run: Run) -> None:
+    """One callback, sent ten thousand times over fifty connections."""
+    shop = Shop(run, 1)
+    begun = shop.pay(0)
+    run.system.eventually(lambda: shop.recorded() == 1, "the payment")
+    body, header = _signed_copy(run, shop, begun["payment_intent_id"])
+    count = 1_000 if run.quick else 10_000
+    url = f"{shop.url('gateway-stripe')}/webhooks/stripe/{shop.id}"
+
+    def send(times: int) -> list[int]:
+        with requests.Session() as http:
+            headers = {"Stripe-Signature": header}
+            return [http.post(url, data=body, headers=headers, timeout=30).status_code for _ in range(times)]
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        statuses = [status for found in pool.map(send, [count // CONNECTIONS] * CONNECTIONS) for status in found]
+    run.figure("copies sent", len(statuses))
+    run.figure("  answered a second", len(statuses) / (time.monotonic() - began))
+    run.stage.settle()
+    run.require("every answer was 2xx", set(statuses) == {200}, sorted(set(statuses)))
+    counts = [
+        run.system.sql(service, f"SELECT count(*) FROM {table} WHERE business_id = %s", shop.id)[0][0]
+        for service, table in (("payments", "payments"), ("billing", "transfers"), ("notifications", "emails"))
+    ]
+    run.require("one payment, one posting, one receipt", counts == [1, 1, 1], counts)
+
+
+def _signed_copy(run: Run, shop: Shop, intent_id: str) -> tuple[bytes, str]:
+    """The notice of a payment, signed anew as Stripe would."""
+    rows = run.system.sql(
+        "gateway-stripe",
+        "SELECT body FROM notices WHERE business_id = %s AND type = 'payment_intent.succeeded'",
+        shop.id,
+    )
+    body = next(text for (text,) in rows if json.loads(text)["data"]["object"]["id"] == intent_id)
+    ((sealed,),) = run.system.sql(
+        "gateway-stripe", "SELECT webhook_secret FROM stripe_keys WHERE business_id = %s", shop.id
+    )
+    sealer = Sealer(run.system.folder / "keys" / "seal.key.json")
+    secret = sealer.open(sealed, f"{shop.id}/test/webhook_secret")
+    return body.encode(), str(stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time())))
+
+
+def silence(run: Run) -> None:
+    """Charges that Stripe makes and does not answer."""
+    count = 24 if run.quick else 500
+    shop = Shop(run, 4)
+    for client in shop.clients:
+        asked = {"client_id": client["id"], "amount_minor": 500, "save_card": True}
+        confirm_as_browser(shop, shop.call("POST", "gateway-stripe", "/stripe/payment-intents", json=asked).json())
+    run.system.eventually(lambda: shop.recorded() == len(shop.clients), "the first payments")
+    kinds = ("charge_then_hang", "charge_then_500", "charge_then_reset")
+    seen: dict[str, int] = {}
+    for kind in kinds:
+        shop.faults(fail_next="all", fail_with=kind, fail_at="payment_intents", seconds=3)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for status in pool.map(lambda n, kind=kind: _click(run, shop, kind, n), range(count // len(kinds))):
+                seen[status] = seen.get(status, 0) + 1
+    shop.faults()
+    run.figure("answers while Stripe was silent", str(seen))
+    wanted = len(shop.clients) + count // len(kinds) * len(kinds)
+    began = time.monotonic()
+    # Their callbacks came all the same, or the operations are found out by asking.
+    run.system.eventually(lambda: shop.recorded() == wanted, f"{wanted} payments", 120)
+    run.figure("all recorded after, s", time.monotonic() - began)
+    run.stage.settle()
+    charges = shop.captured()
+    amounts = [charge["amount"] for charge in charges]
+    run.require("Stripe has exactly one charge for each", len(amounts) == wanted, len(amounts))
+    run.require("each is one payment", shop.recorded() == wanted, shop.recorded())
+    balances = sum(row["balance_minor"] for row in shop.business.balances())
+    run.require("balances = what Stripe took", balances == sum(amounts), f"{balances:,}")
+
+
+def _click(run: Run, shop: Shop, kind: str, number: int) -> str:
+    mine = Business(run.system.api(), shop.id)
+    client = shop.clients[number % len(shop.clients)]
+    body = {"client_id": client["id"], "amount_minor": 2_000 + number}
+    answer = mine.call("POST", "gateway-stripe", "/stripe/charges", json=body, key=f"{kind}-{number}")
+    return str(answer.json().get("status", answer.status_code))
+
+
+def lost(run: Run) -> None:
+    """Every callback dropped while payments are made; one reconciliation finds them all."""
+    count = 20 if run.quick else 200
+    shop = Shop(run, 5)
+    shop.faults(drop_next="all")
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(shop.pay, range(count)))
+    time.sleep(2)
+    run.require("nothing was heard of", shop.recorded() == 0, shop.recorded())
+    shop.faults()
+    began = time.monotonic()
+    report = shop.call("POST", "gateway-stripe", "/reconcile", json={"since_hours": 2}).json()
+    run.figure("reconciled, s", time.monotonic() - began)
+    run.require("one reconciliation heals all", len(report["healed"]) == count, len(report["healed"]))
+    run.system.eventually(lambda: shop.recorded() == count, "every payment", 60)
+    run.stage.settle()
+    again = shop.call("POST", "gateway-stripe", "/reconcile", json={"since_hours": 2}).json()
+    run.require("afterwards there is no drift", (again["healed"], again["drift"]) == ([], []), again["drift"][:3])
+
+
+EXPERIMENTS = [
+    Experiment("gateway-copies", "one callback of Stripe's sent over and over", copies),
+    Experiment("gateway-silence", "Stripe charges and does not answer", silence),
+    Experiment("gateway-lost", "every callback of Stripe's is lost", lost),
+]
