@@ -4,7 +4,7 @@
 
   var place = document.getElementById('paid');
   if (!place) return;
-  var left = 20, after = 4; // after the payment is recorded, the balance still has a step to go
+  var left = 20, balance = document.getElementById('balance'), first = balance && balance.textContent;
 
   function set(id, words) {
     var node = document.getElementById(id);
@@ -22,8 +22,8 @@
         document.getElementById('answer').className = 'answer ' + now.tone;
         var receipt = document.getElementById('receipt');
         if (receipt && now.receipt) { receipt.href = now.receipt.url; receipt.hidden = false; }
-        if (now.is_final) after -= 1;
-        if (after > 0) again();
+        // After the payment is recorded, the balance still has a step to go.
+        if (!now.is_final || (balance && balance.textContent === first)) again();
       }).catch(again);
   }
 
