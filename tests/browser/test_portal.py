@@ -176,8 +176,9 @@ def staff_take_payments(browser: Browser, remit: Running) -> None:
     sam.look("assist-saved-card")
     page.get_by_role("button", name="Charge Visa ending in 4242").click()
     expect(page.get_by_role("heading", name="Succeeded")).to_be_visible()
+    expect(page.locator("#balance")).to_have_text("has $20.00 left", timeout=WAIT_MS)
     sam.look("assist-one-click")
-    eventually(lambda: balance(remit, grace) == 2000, "the one click to be booked")
+    assert balance(remit, grace) == 2000
     payments = remit.call("GET", "payments", f"/payments?client_id={grace}").json()["items"]
     assert {payment["recorded_by"]["name"] for payment in payments} == {"Sam Harmony"}
     assert {payment["source"] for payment in payments} == {"pay_assist", "saved_card"}

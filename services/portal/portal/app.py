@@ -1,5 +1,6 @@
 """The portal's web app: pages for people instead of an API for programs. `edge` says who may see which."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def make_app(runtime: Runtime) -> Flask:
     equip(app, runtime)
     edge.guard(app)
     _answer_errors(app)
-    app.jinja_env.filters["money"] = format_money
+    app.jinja_env.filters.update(money=format_money, day=_day)
     app.jinja_env.globals.update(csrf_token=edge.csrf_token, person=edge.person_or_none, stripe_js_url=settings.js_url)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
@@ -38,6 +39,11 @@ def make_app(runtime: Runtime) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     return app
+
+
+def _day(written: str | None) -> str:
+    """A date as people read it, such as 25 Nov 2026."""
+    return f"{date.fromisoformat(written):%-d %b %Y}" if written else ""
 
 
 def _answer_errors(app: Flask) -> None:

@@ -68,7 +68,10 @@ def charge(client_id: str) -> ResponseReturnValue:
         answer["status"], due.money, client["name"], answer.get("detail", ""), answer.get("decline_code", "")
     )
     again = {"attempt": attempt, "card": card_id} if answer["status"] == "unknown" else None
-    return _page(client_id, outcome=outcome, again=again)
+    look = None
+    if answer["status"] in ("succeeded", "processing"):  # the balance follows; the page looks there for it
+        look = url_for("assist.paid", client_id=client_id, payment_intent=answer["payment_intent_id"])
+    return _page(client_id, outcome=outcome, again=again, look=look)
 
 
 @screens.get("/assist/<client_id>/paid")
@@ -88,7 +91,7 @@ def _page(client_id: str, **more: Any) -> str:
     remit = edge.remit()
     edge.takes_cards()
     desk = paying.card_desk(remit)
-    shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, **more}
+    shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, "look": None, **more}
     return render_template(
         "assist_client.html",
         business=remit.business(),

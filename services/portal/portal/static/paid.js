@@ -12,7 +12,7 @@
   }
 
   function look() {
-    fetch(location.href, { headers: { Accept: 'application/json' }, credentials: 'same-origin' })
+    fetch(place.dataset.look || location.href, { headers: { Accept: 'application/json' }, credentials: 'same-origin' })
       .then(function (response) { return response.ok ? response.json() : null; })
       .then(function (now) {
         if (!now) return again();
