@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 from werkzeug import Response
 
-from common.errors import Forbidden, NotFound
+from common.errors import Forbidden, Invalid, NotFound
 from common.runtime import Runtime
 from common.web.app import SAFE_METHODS
 from portal.client import Remit
@@ -78,6 +78,13 @@ def remit() -> Remit:
 
 def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
+
+
+def for_script_only() -> None:
+    """Refuse a form that the browser sent by itself. Raises Invalid."""
+    if not wants_json():
+        words = "Paying by card needs JavaScript: the card is typed into a field of the payment provider."
+        raise Invalid("script_needed", words)
 
 
 def takes_cards() -> None:

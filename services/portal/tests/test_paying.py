@@ -7,6 +7,7 @@ import pytest
 
 from common import auth
 from common.pay_link import PayLinks
+from portal.domain import outcomes
 from services.portal.tests.others import BUSINESS, INTENT, INVOICE, STRIPE, Others
 
 JSON = {"Accept": "application/json"}
@@ -95,6 +96,23 @@ def test_a_service_that_is_away_is_said_so(portal: Any, others: Others) -> None:
     assert "try again in a moment" in page.text
 
 
+def test_a_receipt_is_fetched_for_whoever_asks(portal: Any, others: Others) -> None:
+    others.tell("GET", "/payments/p1/receipt.pdf", 200, "%PDF")
+    receipt = portal.client().get("/payments/p1/receipt.pdf")
+    assert receipt.content_type == "application/pdf"
+    assert others.last("/payments/p1/receipt.pdf")["claims"]["actor"]["id"] == "c1"
+    assert portal.visitor().get("/payments/p1/receipt.pdf").status_code == 303
+    others.tell("GET", "/payments/p2/receipt.pdf", 404, {"code": "not_found", "detail": "There is no such payment."})
+    assert portal.staff().get("/payments/p2/receipt.pdf").status_code == 404
+
+
+def test_without_scripts_nothing_is_begun(portal: Any, others: Others) -> None:
+    answer = portal.client().post("/home/pay", {"attempt": "a1", "amount": "45"}, page="/home")
+    assert answer.status_code == 422
+    assert "needs JavaScript" in answer.text
+    assert all(asked["path"] != "/stripe/payment-intents" for asked in others.asked)
+
+
 def test_staff_and_clients_keep_to_their_pages(portal: Any) -> None:
     ada, sam = portal.client(), portal.staff()
     assert ada.get("/assist").status_code == 404
@@ -133,6 +151,22 @@ def test_no_card_is_charged_unnamed(portal: Any, others: Others) -> None:
     sam = portal.staff()
     assert sam.post("/assist/c1/charge", {"amount": "45"}, page="/assist/c1").status_code == 422
     assert all(asked["path"] != "/stripe/charges" for asked in others.asked)
+
+
+@pytest.mark.parametrize(
+    ("status", "tone", "is_final"),
+    [
+        ("succeeded", "good", True),
+        ("processing", "wait", False),
+        ("authentication_required", "bad", True),
+        ("requires_payment_method", "bad", True),
+        ("canceled", "bad", True),
+    ],
+)
+def test_every_state_has_words(status: str, tone: str, is_final: bool) -> None:
+    outcome = outcomes.on_page(status, "$45.00")
+    assert (outcome.tone, outcome.is_final) == (tone, is_final)
+    assert outcome.detail.endswith(".")
 
 
 # --- pay links ---

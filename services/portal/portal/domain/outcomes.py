@@ -33,7 +33,7 @@ def on_page(status: str, money: str) -> Outcome:
 def one_click(status: str, money: str, client: str, detail: str, decline_code: str) -> Outcome:
     """Of a saved card charged by staff."""
     if status == "succeeded":
-        return Outcome("good", "Succeeded", f"{money} was charged, and {client} gets the receipt.")
+        return Outcome("good", "Succeeded", f"{money} was charged to the card of {client}.")
     if status == "processing":
         return Outcome("wait", "Under way", f"The bank is still working on {money}; it is booked when it is there.")
     if status == "authentication_required":

@@ -38,6 +38,7 @@ def show(client_id: str) -> ResponseReturnValue:
 @screen(*STAFF)
 def begin(client_id: str) -> ResponseReturnValue:
     """For pay.js: begin the payment that the form describes."""
+    edge.for_script_only()
     remit, form = edge.remit(), request.form
     due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
     begun, is_paid = paying.begin(

@@ -43,10 +43,10 @@ def show() -> ResponseReturnValue:
 @screen(*CLIENT)
 def begin() -> ResponseReturnValue:
     """For pay.js: begin the payment that the form describes."""
-    remit, client_id = edge.remit(), _client_id()
-    form = request.form
+    edge.for_script_only()
+    remit, client_id, form = edge.remit(), _client_id(), request.form
     due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
-    begun, is_paid = paying.begin(remit, client_id, due, form.get("attempt", ""), save_card="save_card" in form)
+    begun, is_paid = paying.begin(remit, client_id, due, form.get("attempt", ""))
     return for_script(begun, due, is_paid, url_for("home.paid"))
 
 

@@ -45,6 +45,7 @@ def show() -> ResponseReturnValue:
 @screen()
 def begin() -> ResponseReturnValue:
     """For pay.js: begin what the link asks for, or take up what it began."""
+    edge.for_script_only()
     query = request.form.get("link", "")
     link = _opened(query)
     remit = _remit(link)
