@@ -4,11 +4,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe sandbox embedded
+PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe services/portal sandbox embedded
 DEV_READY := $(VENV)/.ready-dev
 RUN_READY := $(VENV)/.ready-run
 export PORT_BASE ?= 8000
 # Compose cannot add: each published port by name.
+export PORTAL_PORT ?= $(PORT_BASE)
 export PAYMENTS_PORT ?= $(shell expr $(PORT_BASE) + 1)
 export BILLING_PORT ?= $(shell expr $(PORT_BASE) + 2)
 export GATEWAY_STRIPE_PORT ?= $(shell expr $(PORT_BASE) + 3)

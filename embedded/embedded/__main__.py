@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from common import auth, clock, logs
 from common.settings import Settings, SettingsError
-from embedded.demo import ZONE, first_business
+from embedded.demo import ZONE, demo_client, first_business, take_cards
+from embedded.people import demo_people
 from embedded.stack import Stack
 
 TOKEN_SECONDS = 30 * 86_400
@@ -43,7 +44,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     stack = Stack(os.environ)
     try:
-        print("remit: starting payments, billing, notifications, gateway-stripe and the sandbox …", flush=True)
+        print("remit: starting all services and the sandbox …", flush=True)
         stack.start()
     except OSError as error:
         print(f"remit: cannot start: {error}. Set PORT_BASE to use other ports.", file=sys.stderr)
@@ -58,7 +59,13 @@ def _serve(stack: Stack, settings: EmbeddedSettings, stop: threading.Event) -> i
         endpoints, token, stack.var_dir / ".seeded",
         with_demo=settings.demo == "on", today=clock.today(ZONE),
     )  # fmt: skip
-    written = {**endpoints, "business_id": business["id"], "token": token}
+    written: dict[str, Any] = {**endpoints, "business_id": business["id"], "token": token}
+    if settings.demo == "on":
+        if stack.has_test_stripe:
+            take_cards(endpoints, token, business["id"])
+        client = demo_client(endpoints, token, business["id"])
+        kept = stack.var_dir / ".demo-people.json"
+        written |= demo_people(stack.runtime("portal"), kept, business["id"], client)
     auth.write_private(stack.var_dir / "endpoints.json", json.dumps(written, indent=2) + "\n")
     _greet(stack.var_dir, written, business)
     while not stop.wait(1.0):
@@ -71,15 +78,15 @@ def _serve(stack: Stack, settings: EmbeddedSettings, stop: threading.Event) -> i
     return 0
 
 
-def _greet(var_dir: Path, endpoints: dict[str, str], business: dict[str, Any]) -> None:
-    lines = [f"  {name:<14} {url}" for name, url in endpoints.items() if url.startswith("http")]
+def _greet(var_dir: Path, endpoints: dict[str, Any], business: dict[str, Any]) -> None:
+    lines = [f"  {name:<14} {url}" for name, url in endpoints.items() if str(url).startswith("http")]
     api = f"/v1/businesses/{business['id']}"
     read = f'python3 -c \'import json; print(json.load(open("{var_dir}/endpoints.json"))["token"])\''
     print(
         f"""
 Remit is running with the business “{business["name"]}”.
 
-{chr(10).join(lines)}
+{chr(10).join(lines)}{_people(endpoints)}
   API pages      {endpoints["payments"]}/openapi/swagger  (each service has its own)
   all of this    {var_dir}/endpoints.json
 
@@ -98,11 +105,21 @@ Try next, in another terminal:
      curl -s -H "Authorization: Bearer $TOKEN" '{endpoints["billing"]}{api}/service-reports?limit=5'
   3. Read the receipts that were mailed:
      {endpoints.get("sandbox", "(the sandbox is off)")}/mail
+  4. Sign in at {endpoints["portal"]} and pay with the card 4242 4242 4242 4242, 12/34, 123.
 
 Press Ctrl-C to stop; everything stays in {var_dir}.
 """,
         flush=True,
     )
+
+
+def _people(endpoints: dict[str, Any]) -> str:
+    """Who can sign in to the portal."""
+    said = ""
+    for who in ("staff", "client"):
+        if who in endpoints:
+            said += f"\n  sign in as     {endpoints[who]['email']}  {endpoints[who]['password']}  ({who})"
+    return said
 
 
 if __name__ == "__main__":

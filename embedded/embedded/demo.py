@@ -27,6 +27,7 @@ PAYMENTS = [
     ("C-007", "200.00", "check", 1), ("C-008", "15.00", "cash", 0),
 ]  # fmt: skip
 
+DEMO_KEY = "test_demo0000000000000000"
 SERVICES = [("Piano lesson", 4500, 45), ("Voice lesson", 5000, 60), ("Music theory, in a group", 2000, 60)]
 # Client, service, days from today, at what hour, and what became of it.
 SESSIONS = [
@@ -67,6 +68,22 @@ def first_business(
         api.call("PATCH", f"{billing}/{business['id']}", control)
     done_file.touch()
     return dict(business)
+
+
+def take_cards(endpoints: Mapping[str, str], token: str, business_id: str) -> None:
+    """Save test keys, so that cards can be tried: the sandbox's Stripe takes any."""
+    api = _Api(token)
+    settings = f"{endpoints['gateway-stripe']}/v1/businesses/{business_id}/stripe"
+    if api.call("GET", settings)["test_secret_key"] is None:
+        keys = {"test_publishable_key": f"pk_{DEMO_KEY}", "test_secret_key": f"sk_{DEMO_KEY}"}
+        api.call("PUT", settings, {"mode": "test", "allow_client_initiated_payments": True, **keys})
+
+
+def demo_client(endpoints: Mapping[str, str], token: str, business_id: str) -> dict[str, Any] | None:
+    """The client who can sign in, unless somebody changed that one."""
+    url = f"{endpoints['billing']}/v1/businesses/{business_id}/clients?external_ref={CLIENTS[0][2]}"
+    found = [client for client in _Api(token).call("GET", url)["items"] if client["email"]]
+    return dict(found[0]) if found else None
 
 
 def _hold_sessions(api: "_Api", billing: str, client_ids: Mapping[str, str], today: date) -> None:

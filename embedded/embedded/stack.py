@@ -84,6 +84,11 @@ class Stack:
         found = {name: self.settings.url_of(name) for name in self._running}
         return {**found, "sandbox": self.settings.url_of("sandbox")} if self.with_sandbox else found
 
+    @property
+    def has_test_stripe(self) -> bool:
+        """Whether the sandbox stands in for Stripe."""
+        return self.with_sandbox and not self._environ.get("STRIPE_API_BASE")
+
     def operator_token(self, ttl_seconds: float) -> str:
         signer = auth.Signer(self.keys_dir / "operator.key.json")
         return signer.sign(

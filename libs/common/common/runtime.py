@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from common.auth import Signer, Verifier
+from common.auth import SERVICE_TOKEN_SECONDS, Signer, Verifier
 from common.context import correlation_id
 from common.db import Database
 from common.errors import Unavailable
@@ -74,10 +74,15 @@ class Runtime:
         return Consumer(self.service.name, self.database, self.service.handlers)
 
     def ask(
-        self, peer: str, method: str, path: str, *, scope: str, business_id: str, **options: Any
-    ) -> requests.Response:
-        """Call another service as this one; raises Unavailable when it does not answer in time or answers 5xx."""
-        token = self.signer.service_token(self.service.name, scope, business_id)
+        self, peer: str, method: str, path: str, *, scope: str, business_id: str, actor: dict[str, str] | None = None,
+        timeout: tuple[float, float] = PEER_TIMEOUT_SECONDS, **options: Any,
+    ) -> requests.Response:  # fmt: skip
+        """Call another service as this one, or for `actor`; raises Unavailable when it does not answer in time or
+        answers 5xx."""
+        if actor is None:
+            token = self.signer.service_token(self.service.name, scope, business_id)
+        else:
+            token = self.signer.sign(self.service.name, scope, business_id, SERVICE_TOKEN_SECONDS, actor)
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         if (correlation := correlation_id()) is not None:
             headers["X-Correlation-Id"] = correlation
@@ -86,7 +91,7 @@ class Runtime:
                 method,
                 self.settings.url_of(peer) + path,
                 headers=headers,
-                timeout=PEER_TIMEOUT_SECONDS,
+                timeout=timeout,
                 **options,
             )
         except requests.RequestException as error:

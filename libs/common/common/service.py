@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask_openapi3 import APIBlueprint
 from sqlalchemy import MetaData
 
@@ -27,7 +28,8 @@ class Service:
     """What a service is made of.
 
     `migrations` are its Alembic folders; those of the outbox, inbox and jobs run before them. `commands` are further
-    things that operators can do: name → function(runtime, arguments) → exit status.
+    things that operators can do: name → function(runtime, arguments) → exit status. A service for people instead of
+    programs brings its own web app: `make_app(runtime)`, which calls `common.web.app.equip` before anything else.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Service:
     timers: Sequence[Timer] = ()
     settings: type[Settings] = Settings
     commands: Mapping[str, Callable[[Any, Sequence[str]], int]] = field(default_factory=dict)
+    make_app: Callable[[Any], Flask] | None = None
 
     def check_topology(self) -> None:
         """Raise ServiceError unless the handlers are exactly what the topology says this service takes."""

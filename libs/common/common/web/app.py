@@ -144,8 +144,10 @@ def _authenticate(rules: Rules) -> Caller:
 
 
 def create_app(runtime: Runtime) -> Flask:
-    """The WSGI application of one service."""
+    """The WSGI application of one service: the JSON API of its blueprints, or the app that it brings."""
     service = runtime.service
+    if service.make_app is not None:
+        return service.make_app(runtime)
     app = RemitApp(
         service.name,
         info=Info(title=f"Remit {service.name}", version="1", description=service.summary),
@@ -156,15 +158,20 @@ def create_app(runtime: Runtime) -> Flask:
         static_folder=None,
     )
     app.json = _Json(app)
-    app.extensions["remit"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = 32 * 1024 * 1024
-    app.config["PROPAGATE_EXCEPTIONS"] = False
-    _observe(app, service.name)
+    equip(app, runtime)
     problems.register(app)
-    _add_health(app, runtime)
     for blueprint in service.blueprints():
         app.register_api(blueprint)
     return app
+
+
+def equip(app: Flask, runtime: Runtime) -> None:
+    """What every service's app has, whatever else it serves: its runtime, request ids, metrics, and how it is."""
+    app.extensions["remit"] = runtime
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    _observe(app, runtime.service.name)
+    _add_health(app, runtime)
 
 
 def _observe(app: Flask, service: str) -> None:
@@ -191,18 +198,15 @@ def _observe(app: Flask, service: str) -> None:
         return response
 
 
-def _add_health(app: RemitApp, runtime: Runtime) -> None:
-    @app.get("/healthz", doc_ui=False)
+def _add_health(app: Flask, runtime: Runtime) -> None:
     def healthz() -> dict[str, str]:
         return {"status": "ok", "service": runtime.service.name}
 
-    @app.get("/readyz", doc_ui=False)
     def readyz() -> tuple[dict[str, Any], int]:
         checks = runtime.readiness()
         ready = all(state == "ok" for state in checks.values())
         return {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503
 
-    @app.get("/metrics", doc_ui=False)
     def metrics() -> Response:
         if not _is_local(request.remote_addr) or "X-Forwarded-For" in request.headers:
             _authenticate(Rules("operator"))
@@ -211,6 +215,9 @@ def _add_health(app: RemitApp, runtime: Runtime) -> None:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, path=runtime.metrics_dir)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    for view in (healthz, readyz, metrics):
+        app.add_url_rule(f"/{view.__name__}", view_func=view)
 
 
 def _is_local(address: str | None) -> bool:

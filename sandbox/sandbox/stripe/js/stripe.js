@@ -14,7 +14,7 @@
     { name: 'expiry', label: 'Expiration date (MM / YY)', autocomplete: 'cc-exp', hint: '12 / 34' },
     { name: 'cvc', label: 'CVC', autocomplete: 'cc-csc', hint: '123' }
   ];
-  var count = 0;
+  var count = 0, style = null;
 
   function make(tag, attributes, children) {
     var node = document.createElement(tag);
@@ -71,8 +71,10 @@
   PaymentElement.prototype.mount = function (place) {
     var self = this, target = typeof place === 'string' ? document.querySelector(place) : place;
     if (!target) throw new Error('The selector you specified (' + place + ') applies to no DOM elements.');
-    if (!document.getElementById('sandbox-stripe-style')) {
-      document.head.append(make('style', { id: 'sandbox-stripe-style' }, [ELEMENT_STYLE]));
+    if (!style) { // a sheet of the script's own: a page that forbids inline styles allows it
+      style = new CSSStyleSheet();
+      style.replaceSync(ELEMENT_STYLE);
+      document.adoptedStyleSheets = document.adoptedStyleSheets.concat(style);
     }
     this._node = make('div', { class: 'sandbox-stripe', role: 'group', 'aria-label': 'Card' });
     FIELDS.forEach(function (field) {

@@ -1,0 +1,1 @@
+"""The screens of Remit, for staff and clients."""

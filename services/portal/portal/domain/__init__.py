@@ -1,0 +1,1 @@
+"""Pure: words for what happened."""

@@ -1,0 +1,46 @@
+"""What became of a card payment, in words. The states are the gateway's, as its API answers them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["good", "wait", "bad"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`tone` colours it, `title` says it, `detail` says what follows. `is_final`: asking again changes nothing."""
+
+    tone: Tone
+    title: str
+    detail: str
+    is_final: bool = True
+
+
+def on_page(status: str, money: str) -> Outcome:
+    """Of a payment whose card was typed on the page, for whoever typed it."""
+    if status == "succeeded":
+        return Outcome("good", "Payment received", f"{money} was paid. Thank you.")
+    if status == "processing":
+        detail = f"The bank is still working on {money}. There is nothing more to do; this page says when it is there."
+        return Outcome("wait", "Payment under way", detail, is_final=False)
+    if status == "authentication_required":
+        return Outcome("bad", "Not paid yet", "The bank wants you to confirm the payment, and that was not finished.")
+    if status == "canceled":
+        return Outcome("bad", "Not paid", "This payment was called off. Nothing was charged.")
+    return Outcome("bad", "Not paid", "The card was not charged. Try again, or use another card.")
+
+
+def one_click(status: str, money: str, client: str, detail: str, decline_code: str) -> Outcome:
+    """Of a saved card charged by staff."""
+    if status == "succeeded":
+        return Outcome("good", "Succeeded", f"{money} was charged to the card of {client}.")
+    if status == "processing":
+        return Outcome("wait", "Under way", f"The bank is still working on {money}; it is booked when it is there.")
+    if status == "authentication_required":
+        words = f"The bank wants {client} to confirm this payment. Nothing was charged. Let {client} pay in the portal."
+        return Outcome("bad", "Needs the client", words)
+    if status == "unknown":
+        words = f"{detail} Do not charge another way yet: “Ask again” finds out, and cannot charge twice."
+        return Outcome("wait", "Unknown", words, is_final=False)
+    reason = decline_code.replace("_", " ")
+    return Outcome("bad", "Declined", f"{detail} Reason: {reason}. Nothing was charged.")

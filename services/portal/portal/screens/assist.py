@@ -1,0 +1,114 @@
+"""Pay Assist: staff find a client, and take a payment from a typed or a saved card. Who did it is the actor."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from common.errors import Invalid, Refused, Unavailable
+from common.ids import new_id
+from portal import edge
+from portal.client import Remit
+from portal.domain import outcomes
+from portal.edge import STAFF, screen
+from portal.screens.home import for_script, state_of
+from portal.usecases import paying
+
+screens = Blueprint("assist", __name__)
+
+CLIENTS_SHOWN = 20
+
+
+@screens.get("/assist")
+@screen(*STAFF)
+def find() -> ResponseReturnValue:
+    words = request.args.get("q", "").strip()[:200]
+    remit = edge.remit()
+    found = remit.clients_like(words, CLIENTS_SHOWN) if words else []
+    return render_template("assist.html", business=remit.business(), q=words, clients=found)
+
+
+@screens.get("/assist/<client_id>")
+@screen(*STAFF)
+def show(client_id: str) -> ResponseReturnValue:
+    return _page(client_id)
+
+
+@screens.post("/assist/<client_id>/pay")
+@screen(*STAFF)
+def begin(client_id: str) -> ResponseReturnValue:
+    """For pay.js: begin the payment that the form describes."""
+    edge.for_script_only()
+    remit, form = edge.remit(), request.form
+    due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
+    begun, is_paid = paying.begin(
+        remit, client_id, due, form.get("attempt", ""), by_staff=True, save_card="save_card" in form
+    )
+    return for_script(begun, due, is_paid, url_for("assist.paid", client_id=client_id))
+
+
+@screens.post("/assist/<client_id>/charge")
+@screen(*STAFF)
+def charge(client_id: str) -> ResponseReturnValue:
+    """One click: charge a saved card, and show what became of it."""
+    remit, form = edge.remit(), request.form
+    attempt = form.get("attempt", "")
+    client = remit.client(client_id)
+    card_id = form.get("card", "")
+    if not card_id:  # the gateway would take the newest
+        return _page(client_id, problem="Choose the card to charge."), 422
+    try:
+        due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
+    except Invalid as wrong:
+        return _page(client_id, problem=wrong.detail), 422
+    try:
+        answer = paying.charge(remit, client_id, due, card_id, attempt)
+    except Unavailable as silence:  # it may have been charged: the same attempt finds out
+        answer = {"status": "unknown", "detail": silence.detail}
+    outcome = outcomes.one_click(
+        answer["status"], due.money, client["name"], answer.get("detail", ""), answer.get("decline_code", "")
+    )
+    again = {"attempt": attempt, "card": card_id} if answer["status"] == "unknown" else None
+    look = None
+    if answer["status"] in ("succeeded", "processing"):  # the balance follows; the page looks there for it
+        look = url_for("assist.paid", client_id=client_id, payment_intent=answer["payment_intent_id"])
+    return _page(client_id, outcome=outcome, again=again, look=look)
+
+
+@screens.get("/assist/<client_id>/paid")
+@screen(*STAFF)
+def paid(client_id: str) -> ResponseReturnValue:
+    """Where a payment with a typed card ends: asked of Stripe, whatever the address says."""
+    remit = edge.remit()
+    state = state_of(remit, request.args.get("payment_intent", ""))
+    balance = remit.balance(client_id)
+    if edge.wants_json():
+        return {**state, "balance": balance["in_words"]}
+    client = remit.client(client_id)
+    return render_template("paid.html", business=remit.business(), balance=balance, state=state, client=client)
+
+
+def _page(client_id: str, **more: Any) -> str:
+    remit = edge.remit()
+    edge.takes_cards()
+    desk = paying.card_desk(remit)
+    shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, "look": None, **more}
+    return render_template(
+        "assist_client.html",
+        business=remit.business(),
+        client=remit.client(client_id),
+        balance=remit.balance(client_id),
+        invoices=remit.pending_invoices(client_id, paying.INVOICES_SHOWN),
+        desk=desk,
+        cards=_saved_cards(remit, client_id) if desk.is_open else [],
+        attempt=new_id(),
+        form=request.form,
+        **shown,
+    )
+
+
+def _saved_cards(remit: Remit, client_id: str) -> list[dict[str, Any]]:
+    try:
+        return remit.saved_cards(client_id)
+    except Refused:  # the page is of use without them
+        return []

@@ -1,0 +1,87 @@
+"""The page behind a pay link: a fixed amount for one client, for whoever was sent the link. No sign-in.
+
+The link is its own attempt: it begins one payment, however often it is opened.
+"""
+
+import hashlib
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from common import pay_link
+from common.auth import read_jwks
+from common.errors import NotFound, Refused
+from common.pay_link import PayLink
+from portal import edge
+from portal.client import Remit
+from portal.edge import runtime, screen
+from portal.screens.home import for_script, state_of
+from portal.usecases import paying
+
+screens = Blueprint("pay_link", __name__)
+
+
+@screens.get("/pay")
+@screen()
+def show() -> ResponseReturnValue:
+    query = request.query_string.decode()
+    link = _opened(query)
+    remit = _remit(link)
+    business, client = remit.business(), remit.client(link.client_id)
+    problem = None
+    due = None
+    try:
+        due = _due(remit, link, str(business["currency"]))
+    except Refused as refused:
+        problem = refused.detail
+    edge.takes_cards()
+    return render_template(
+        "pay.html", business=business, client=client, due=due, problem=problem, query=query,
+        desk=paying.card_desk(remit),
+    )  # fmt: skip
+
+
+@screens.post("/pay")
+@screen()
+def begin() -> ResponseReturnValue:
+    """For pay.js: begin what the link asks for, or take up what it began."""
+    edge.for_script_only()
+    query = request.form.get("link", "")
+    link = _opened(query)
+    remit = _remit(link)
+    due = _due(remit, link, str(remit.business()["currency"]))
+    begun, is_paid = paying.begin(remit, link.client_id, due, hashlib.sha256(query.encode()).hexdigest())
+    return for_script(begun, due, is_paid, url_for("pay_link.paid", link=query))
+
+
+@screens.get("/pay/done")
+@screen()
+def paid() -> ResponseReturnValue:
+    """Where the payment ends: asked of Stripe, whatever the address says. No balance: the link may be anybody's."""
+    query = request.args.get("link", "")
+    remit = _remit(_opened(query))
+    state = {**state_of(remit, request.args.get("payment_intent", "")), "receipt": None}
+    if edge.wants_json():
+        return state
+    return render_template("paid.html", business=remit.business(), balance=None, state=state, query=query)
+
+
+def _opened(query: str) -> PayLink:
+    settings = runtime().settings
+    jwks_file = settings.auth_jwks_file or settings.var_dir / "keys" / "jwks.json"
+    try:
+        return pay_link.verify(query, read_jwks(jwks_file))
+    except pay_link.LinkBroken as broken:
+        words = f"This link cannot be used: {broken}. Ask the business for a new one."
+        raise NotFound("link_broken", words) from None
+
+
+def _remit(link: PayLink) -> Remit:
+    return Remit(runtime(), link.business_id, {"type": "client", "id": link.client_id, "name": "Pay link"})
+
+
+def _due(remit: Remit, link: PayLink, currency: str) -> paying.Due:
+    """What the link asks for: its own amount. Raises Invalid when its invoice is no longer waiting to be paid."""
+    if link.invoice_number is not None:
+        paying.of_invoice(remit.invoice(link.invoice_number))
+    return paying.Due(link.amount_minor, currency, link.invoice_number)

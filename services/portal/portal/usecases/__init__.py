@@ -1,0 +1,1 @@
+"""What the portal does, called by its screens and commands."""

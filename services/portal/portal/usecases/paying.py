@@ -1,0 +1,103 @@
+"""Paying by card: what is to be paid, begun once however often it is sent, and what became of it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import FieldError, Invalid, NotFound, Refused
+from common.money import MoneyError, check_amount, format_money, parse_major
+from portal.client import Remit
+
+INVOICES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CardDesk:
+    """Whether the business takes cards, and whether clients may begin."""
+
+    is_open: bool
+    for_clients: bool
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be paid."""
+
+    amount_minor: int
+    currency: str
+    invoice_number: str | None = None
+
+    @property
+    def money(self) -> str:
+        return format_money(self.amount_minor, self.currency)
+
+
+def card_desk(remit: Remit) -> CardDesk:
+    """Asked as the portal itself: settings are the staff's. A gateway that is away takes no cards right now."""
+    try:
+        found = Remit(remit.runtime, remit.business_id).card_settings()
+    except Refused:
+        return CardDesk(False, False)
+    mode = found["mode"]
+    is_open = bool(found[f"{mode}_publishable_key"] and found[f"{mode}_secret_key"])
+    return CardDesk(is_open, is_open and bool(found["allow_client_initiated_payments"]))
+
+
+def what_is_due(remit: Remit, client_id: str, choice: str, amount: str) -> Due:
+    """From a form: `choice` is an invoice's number, or "" for the amount that was typed. Raises Invalid, NotFound."""
+    if choice:
+        invoice = remit.invoice(choice)
+        if invoice["client_id"] != client_id:
+            raise NotFound("not_found", "There is no such invoice.")
+        return of_invoice(invoice)
+    currency = str(remit.balance(client_id)["currency"])
+    try:
+        amount_minor = parse_major(amount.strip().removeprefix("$"), currency)
+        check_amount(amount_minor)
+    except MoneyError as error:
+        words = f"{str(error).rstrip('.')}."
+        raise Invalid("amount_wrong", words, [FieldError("amount", words)]) from None
+    return Due(amount_minor, currency)
+
+
+def of_invoice(invoice: dict[str, Any]) -> Due:
+    """What is left to pay of it. Raises Invalid when that is nothing."""
+    if invoice["status"] != "pending" or invoice["outstanding_minor"] <= 0:
+        raise Invalid("invoice_not_pending", f"Invoice {invoice['number']} is not waiting to be paid.")
+    return Due(invoice["outstanding_minor"], invoice["currency"], invoice["number"])
+
+
+def begin(
+    remit: Remit, client_id: str, due: Due, attempt: str, *, by_staff: bool = False, save_card: bool = False
+) -> tuple[dict[str, Any], bool]:
+    """Begin a payment, or take up the one that this attempt began: an attempt pays once. Answers what Stripe.js
+    needs, and whether it is paid already, or under way."""
+    body = {
+        "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
+        "invoice_number": due.invoice_number, "initiated_by": "staff" if by_staff else "client",
+        "save_card": save_card,
+    }  # fmt: skip
+    begun, is_repeat = remit.start_payment(body, _key(remit, attempt, body))
+    if not is_repeat:
+        return begun, False
+    status = remit.sync(begun["payment_intent_id"])["status"]
+    if status == "canceled":  # Stripe gave it up; the next is a new one, and itself begun once
+        begun, _ = remit.start_payment(body, _key(remit, f"{attempt}:{begun['payment_intent_id']}", body))
+        return begun, False
+    return begun, status in ("succeeded", "processing")
+
+
+def charge(remit: Remit, client_id: str, due: Due, card_id: str, attempt: str) -> dict[str, Any]:
+    """Charge a saved card by one click; the same attempt charges once."""
+    body = {
+        "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
+        "invoice_number": due.invoice_number, "payment_method_id": card_id,
+    }  # fmt: skip
+    return remit.charge_saved_card(body, _key(remit, attempt, body))
+
+
+def _key(remit: Remit, attempt: str, body: dict[str, Any]) -> str:
+    """One key for one attempt at one thing by one person."""
+    actor = remit.actor or {}
+    said = "\n".join([attempt, str(actor.get("type")), str(actor.get("id")), *map(str, body.values())])
+    return f"portal-{hashlib.sha256(said.encode()).hexdigest()}"

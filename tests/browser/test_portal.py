@@ -1,0 +1,216 @@
+"""The portal as people use it: a client pays, staff take payments, a pay link is paid. One browser, one `make run`.
+
+With SCREENSHOTS set to a folder, every screen is kept there, wide and narrow.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from common import clock
+from common.testing import eventually, free_port_base
+
+START_SECONDS = 60
+WAIT_MS = 15_000
+SIZES = {"wide": (1280, 900), "narrow": (390, 844), "narrowest": (360, 740)}
+GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
+
+
+class Running:
+    """A `make run` of its own, with the demo business."""
+
+    def __init__(self, folder: Path) -> None:
+        var_dir = folder / "var"
+        environ = {**os.environ, "VAR_DIR": str(var_dir), "PORT_BASE": str(free_port_base()), "DEMO": "on"}
+        with (folder / "run.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "embedded"], env=environ, stdout=log, stderr=subprocess.STDOUT
+            )
+        said = var_dir / "endpoints.json"
+        eventually(lambda: said.exists() or self.process.poll() is not None, "endpoints.json", START_SECONDS)
+        assert self.process.poll() is None, (folder / "run.log").read_text()
+        self.endpoints: dict[str, Any] = json.loads(said.read_text())
+
+    def call(self, method: str, service: str, path: str, body: Any = None) -> requests.Response:
+        url = f"{self.endpoints[service]}/v1/businesses/{self.endpoints['business_id']}{path}"
+        headers = {"Authorization": f"Bearer {self.endpoints['token']}"}
+        return requests.request(method, url, json=body, headers=headers, timeout=30)
+
+    def client_called(self, name: str) -> str:
+        return str(self.call("GET", "billing", f"/clients?q={name}").json()["items"][0]["id"])
+
+
+class Person:
+    """Somebody at a browser of their own. What the page's console complains of fails the test."""
+
+    def __init__(self, browser: Browser, remit: Running) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.complaints: list[str] = []
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.portal = str(remit.endpoints["portal"])
+
+    def sign_in(self, who: dict[str, str]) -> None:
+        self.page.goto(self.portal)
+        self.page.get_by_label("E-mail address").fill(who["email"])
+        self.page.get_by_label("Password").fill(who["password"])
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def type_card(self, number: str = GOOD_CARD) -> None:
+        self.page.get_by_label("Card number").fill(number)
+        self.page.get_by_label("Expiration date").fill("12 / 34")
+        self.page.get_by_label("CVC").fill("123")
+
+    def look(self, name: str) -> None:
+        """Nothing is wider than the smallest screen; keep a picture where one is wanted."""
+        folder = os.environ.get("SCREENSHOTS")
+        for size, (width, height) in SIZES.items():
+            self.page.set_viewport_size({"width": width, "height": height})
+            wide = self.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} px wide at {width}"
+            if folder and size != "narrowest":
+                self.page.screenshot(path=f"{folder}/{name}-{size}.png", full_page=True)
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+
+    def leave(self) -> None:
+        self.context.close()
+        assert self.complaints == []
+
+
+@pytest.fixture(scope="module")
+def remit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp("portal"))
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(30) == 0
+
+
+def balance(remit: Running, client_id: str) -> int:
+    return int(remit.call("GET", "billing", f"/clients/{client_id}/balance").json()["balance_minor"])
+
+
+def words(remit: Running, client_id: str) -> str:
+    return str(remit.call("GET", "billing", f"/clients/{client_id}/balance").json()["in_words"])
+
+
+@pytest.mark.timeout(180)
+def test_the_portal(browser: Browser, remit: Running) -> None:
+    a_client_pays(browser, remit)
+    staff_take_payments(browser, remit)
+    a_pay_link_is_paid(browser, remit)
+
+
+def a_client_pays(browser: Browser, remit: Running) -> None:
+    ada = Person(browser, remit)
+    page, who = ada.page, remit.endpoints["client"]
+    before = balance(remit, who["client_id"])
+    page.goto(ada.portal)
+    ada.look("sign-in")
+    ada.sign_in(who)
+    expect(page.locator("#balance")).to_have_text(words(remit, who["client_id"]))
+    ada.look("home")
+    page.get_by_label("Amount in USD").fill("45.00")
+    page.keyboard.press("Enter")
+    ada.type_card()
+    ada.look("home-card")
+    page.get_by_role("button", name="Pay $45.00").click()
+    expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+    expected = f"has ${(before + 4500) / 100:.2f} left"
+    expect(page.locator("#balance")).to_have_text(expected, timeout=WAIT_MS)
+    expect(page.get_by_text("$45.00 was paid. Thank you.")).to_be_visible()
+    receipt = page.get_by_role("link", name="Receipt (PDF)")
+    expect(receipt).to_be_visible()
+    ada.look("paid")
+    answer = page.request.get(ada.portal + str(receipt.get_attribute("href")))
+    assert answer.body().startswith(b"%PDF")
+    page.get_by_role("link", name="Back to my balance").click()
+    expect(page.locator("#balance")).to_have_text(expected)
+    assert balance(remit, who["client_id"]) == before + 4500
+    page.get_by_role("link", name="Account").click()
+    ada.look("account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    ada.leave()
+
+
+def staff_take_payments(browser: Browser, remit: Running) -> None:
+    sam = Person(browser, remit)
+    page = sam.page
+    grace = remit.client_called("Grace")
+    sam.sign_in(remit.endpoints["staff"])
+    page.get_by_label("Client's name").fill("Grace")
+    page.get_by_role("button", name="Find").click()
+    sam.look("assist")
+    page.get_by_role("link", name="Grace Hopper").click()
+    # Her invoice, from a typed card that is kept.
+    expect(page.get_by_role("radio", name=re.compile("Invoice INV-"))).to_be_checked()
+    page.get_by_role("checkbox").check()
+    sam.look("assist-client")
+    page.get_by_role("button", name="Type a card").click()
+    sam.type_card(DECLINED_CARD)
+    page.get_by_role("button", name="Pay $50.00").click()
+    expect(page.locator("#pay-state")).to_contain_text("declined")
+    sam.look("assist-declined")
+    sam.complaints.clear()  # the browser logs the decline's 402
+    sam.type_card()
+    page.get_by_role("button", name="Pay $50.00").click()
+    expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+    expect(page.locator("#balance")).to_have_text("is settled", timeout=WAIT_MS)
+    sam.look("assist-paid")
+    # One click on the card that was kept.
+    page.get_by_role("link", name="Back to Grace Hopper").click()
+    page.get_by_label("Amount in USD").fill("20")
+    sam.look("assist-saved-card")
+    page.get_by_role("button", name="Charge Visa ending in 4242").click()
+    expect(page.get_by_role("heading", name="Succeeded")).to_be_visible()
+    expect(page.locator("#balance")).to_have_text("has $20.00 left", timeout=WAIT_MS)
+    sam.look("assist-one-click")
+    assert balance(remit, grace) == 2000
+    payments = remit.call("GET", "payments", f"/payments?client_id={grace}").json()["items"]
+    assert {payment["recorded_by"]["name"] for payment in payments} == {"Sam Harmony"}
+    assert {payment["source"] for payment in payments} == {"pay_assist", "saved_card"}
+    sam.leave()
+
+
+def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:
+    jose = remit.client_called("José")
+    service = remit.call("GET", "billing", "/services").json()["items"][0]
+    session = {
+        "client_id": jose, "service_id": service["id"],
+        "starts_at": (clock.now() + timedelta(days=7)).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    refused = remit.call("POST", "billing", "/sessions", session)
+    assert refused.status_code == 409, refused.text
+    problem = refused.json()
+    before = balance(remit, jose)
+    anybody = Person(browser, remit)
+    page = anybody.page
+    page.goto(problem["pay_url"])
+    expect(page.get_by_text("José Ñíguez")).to_be_visible()
+    anybody.look("pay-link")
+    page.get_by_role("button", name=re.compile(r"Pay \$.* by card")).click()
+    anybody.type_card()
+    anybody.look("pay-link-card")
+    page.get_by_role("button", name=re.compile(r"^Pay \$")).click()
+    expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+    anybody.look("pay-link-paid")
+    eventually(lambda: balance(remit, jose) == before + problem["shortfall_minor"], "the link's payment to be booked")
+    # Opened again, it does not take the money twice.
+    page.goto(problem["pay_url"])
+    page.get_by_role("button", name=re.compile(r"Pay \$.* by card")).click()
+    expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+    assert remit.call("POST", "billing", "/sessions", session).status_code == 201
+    anybody.leave()
