@@ -31,16 +31,15 @@ def browser() -> Iterator[Browser]:
 def _install() -> str:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         _go_without("there is no chromium, and only root on Debian could install it")
-    try:
-        done = subprocess.run(
-            ["apt-get", "install", "-y", "-q", "chromium"], capture_output=True, text=True, timeout=INSTALL_SECONDS,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        _go_without("installing chromium took too long")
+    done = None
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            _go_without("installing chromium took too long")
     path = shutil.which("chromium")
     if path is None:
-        _go_without(f"chromium could not be installed: {done.stderr[-300:]}")
+        _go_without(f"chromium could not be installed: {done.stderr[-300:] if done else None}")
     return path
 
 
