@@ -16,15 +16,15 @@ class Outcome:
     is_final: bool = True
 
 
-def on_page(status: str, money: str) -> Outcome:
-    """Of a payment whose card was typed on the page, for whoever typed it."""
+def on_page(status: str, money: str, *, to_payer: bool) -> Outcome:
+    """Of a payment whose card was typed on the page; said to the payer, or to staff who typed it."""
     if status == "succeeded":
-        return Outcome("good", "Payment received", f"{money} was paid. Thank you.")
+        return Outcome("good", "Payment received", f"{money} was paid." + (" Thank you." if to_payer else ""))
     if status == "processing":
         detail = f"The bank is still working on {money}. There is nothing more to do; this page says when it is there."
         return Outcome("wait", "Payment under way", detail, is_final=False)
     if status == "authentication_required":
-        return Outcome("bad", "Not paid yet", "The bank wants you to confirm the payment, and that was not finished.")
+        return Outcome("bad", "Not paid yet", "The bank wants the payment to be confirmed, and that was not finished.")
     if status == "canceled":
         return Outcome("bad", "Not paid", "This payment was called off. Nothing was charged.")
     return Outcome("bad", "Not paid", "The card was not charged. Try again, or use another card.")

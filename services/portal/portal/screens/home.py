@@ -88,8 +88,9 @@ def state_of(remit: Remit, intent_id: str) -> dict[str, Any]:
     """What became of a payment: the gateway asked, and the payment's record once it is there."""
     status = str(remit.sync(intent_id)["status"])
     payment = remit.payment_of(intent_id) if status == "succeeded" else None
-    money = paying.Due(payment["amount_minor"], payment["currency"]).money if payment else "Your payment"
-    outcome = outcomes.on_page(status, money)
+    money = paying.Due(payment["amount_minor"], payment["currency"]).money if payment else "The payment"
+    to_payer = remit.actor is not None and remit.actor["type"] == "client"
+    outcome = outcomes.on_page(status, money, to_payer=to_payer)
     return {
         "tone": outcome.tone,
         "title": outcome.title,
