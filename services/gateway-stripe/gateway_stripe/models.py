@@ -119,12 +119,14 @@ class Notice(StripeModel):
 
 
 class Told(StripeModel):
-    """A fact that was told of as an event, so that two notices of it tell it once."""
+    """A fact that was told of as an event, so that two notices of it tell it once; with its amount, so that
+    reconciling sees when Stripe has another by now."""
 
     __tablename__ = "told"
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     fact: Mapped[str] = mapped_column(String(250), primary_key=True)
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
     told_at: Mapped[datetime] = mapped_column(Moment)
 
 

@@ -104,6 +104,7 @@ def upgrade() -> None:
         "told",
         business(),
         sa.Column("fact", sa.String(250), primary_key=True),
+        sa.Column("amount_minor", sa.BigInteger),
         sa.Column("told_at", Moment, nullable=False),
     )
     op.create_table(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 import stripe
+from sqlalchemy import update
 from stripe_shop import CLIENT, TEST_PUBLIC, TEST_SECRET, B, Shop
 
 from common.events.gateways import (
@@ -22,7 +23,7 @@ from common.events.gateways import (
 from common.events.payments import RefundRequested
 from common.testing import eventually
 from gateway_stripe import commands
-from gateway_stripe.models import Keys
+from gateway_stripe.models import Keys, Told
 from gateway_stripe.usecases import polling, reconcile, test_transaction
 
 
@@ -196,6 +197,24 @@ def test_lost_callbacks_are_healed_by_one_reconcile(shop: Shop) -> None:
     assert (report["compared"], len(report["healed"]), report["drift"]) == (12, 12, [])
     assert len(shop.told(GatewayPaymentSucceeded)) == 12
     assert shop.call("POST", "/reconcile", {"since_hours": 2}).json["healed"] == []
+
+
+def test_what_stripe_shows_otherwise_than_it_was_told_is_drift(shop: Shop) -> None:
+    shop.set_up()
+    begun = shop.begin().json
+    shop.type_card(begun)
+    (fee,) = shop.wait_for(GatewayFeeKnown)
+    intent_id = begun["payment_intent_id"]
+    with shop.gateway.runtime.database.write() as session:
+        session.execute(update(Told).where(Told.fact == f"fee:{intent_id}").values(amount_minor=1))
+        session.execute(update(Told).where(Told.fact == f"succeeded:{intent_id}").values(amount_minor=2))
+    there = shop.stripe.v1.payment_intents.retrieve(intent_id).amount
+    report = shop.call("POST", "/reconcile", {"since_hours": 2}).json
+    assert report["healed"] == []
+    assert sorted((row["kind"], row["here"], row["there"]) for row in report["drift"]) == [
+        ("amount", 2, there),
+        ("fee", 1, fee.fee_minor),
+    ]
 
 
 def test_a_bank_debit_is_provisional_until_it_is_certain(shop: Shop) -> None:

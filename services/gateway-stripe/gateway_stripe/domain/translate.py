@@ -39,10 +39,12 @@ class Context:
 
 @dataclass(frozen=True)
 class Fact:
-    """An event, and what makes it one of a kind: two notices of the same fact tell it once."""
+    """An event, and what makes it one of a kind: two notices of the same fact tell it once. `amount_minor`: the figure
+    in it that Stripe must still show later, of payments and fees."""
 
     key: str
     event: Event
+    amount_minor: int | None = None
 
 
 def metadata(
@@ -90,7 +92,8 @@ def _test(context: Context, intent: dict[str, Any], test_id: str) -> Sequence[Fa
 
 def _succeeded(about: dict[str, Any], intent: dict[str, Any], marks: dict[str, str]) -> Sequence[Fact]:
     money = _money(intent, marks, intent["amount_received"])
-    recorded = Fact(f"succeeded:{intent['id']}", GatewayPaymentSucceeded(**about, **money, reference=intent["id"]))
+    event = GatewayPaymentSucceeded(**about, **money, reference=intent["id"])
+    recorded = Fact(f"succeeded:{intent['id']}", event, event.amount_minor)
     return [recorded, *_fee(about, intent.get("latest_charge"))]
 
 
@@ -232,7 +235,8 @@ def _fee(about: dict[str, Any], charge: Any) -> list[Fact]:
     if not isinstance(transaction, dict):
         return []
     intent_id = about["gateway_payment_id"]
-    return [Fact(f"fee:{intent_id}", GatewayFeeKnown(**about, fee_minor=transaction["fee"]))]
+    event = GatewayFeeKnown(**about, fee_minor=transaction["fee"])
+    return [Fact(f"fee:{intent_id}", event, event.fee_minor)]
 
 
 def _failed(about: dict[str, Any], marks: dict[str, str], code: str, reason: str, key: str) -> Fact:

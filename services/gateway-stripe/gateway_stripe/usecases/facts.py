@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common import clock
@@ -19,7 +20,12 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
         return 0
     now = clock.now()
     rows = [
-        {"business_id": fact.event.business_id, "fact": fact.key[:250], "told_at": now}
+        {
+            "business_id": fact.event.business_id,
+            "fact": fact.key[:250],
+            "amount_minor": fact.amount_minor,
+            "told_at": now,
+        }
         for fact in sorted(facts, key=lambda fact: fact.key)
     ]
     fresh = insert_or(session, Told).on_conflict_do_nothing().returning(Told.fact)
@@ -27,3 +33,19 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     told = [fact for fact in facts if fact.key[:250] in new]
     emit(session, PRODUCER, [fact.event for fact in told])
     return len(told)
+
+
+def told_otherwise(session: Session, facts: Sequence[Fact]) -> list[tuple[Fact, int]]:
+    """The facts among these that were told with another amount, each with the amount that was told."""
+    figures = {fact.key[:250]: fact for fact in facts if fact.amount_minor is not None}
+    if not figures:
+        return []
+    business_id = facts[0].event.business_id
+    rows = session.execute(
+        select(Told.fact, Told.amount_minor).where(Told.business_id == business_id, Told.fact.in_(figures))
+    )
+    return [
+        (figures[key], amount_minor)
+        for key, amount_minor in rows
+        if amount_minor is not None and amount_minor != figures[key].amount_minor
+    ]

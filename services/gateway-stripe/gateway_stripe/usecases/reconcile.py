@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from common import clock, logs
+from common.events.gateways import GatewayFeeKnown
 from common.jobs import TryLater
 from common.runtime import Runtime
 from gateway_stripe.client import Refused, Unknown
@@ -23,7 +24,11 @@ log = logs.get("reconcile")
 
 
 def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, Any]:
-    """Adopt what Stripe has and was not told here; answers what was compared, what was healed, and what differs."""
+    """Adopt what Stripe has and was not told here; answers what was compared, what was healed, and what differs.
+
+    `drift` names each payment and the kind of difference: `amount` or `fee` told here otherwise than Stripe shows it
+    now, `asked_amount` changed at Stripe since it was begun, `missing_there`. Figures in minor units.
+    """
     with runtime.database.read() as session:
         opened = accounts.open_account(runtime, session, business_id)
         kept = {
@@ -45,22 +50,24 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
             continue
         compared += 1
         seen.add(intent["id"])
+        found = translate.of_intent(opened.context, intent)
         with runtime.database.write() as session:
-            if facts.tell(session, translate.of_intent(opened.context, intent)):
+            if facts.tell(session, found):
                 healed.append(intent["id"])
+            otherwise = facts.told_otherwise(session, found)
         mine = kept.get(intent["id"])
         if mine is not None and mine.amount_minor != intent["amount"]:
-            drift.append(
-                {
-                    "payment_intent_id": intent["id"],
-                    "kind": "amount",
-                    "here": mine.amount_minor,
-                    "there": intent["amount"],
-                }
-            )
+            drift.append(_differs(intent, "asked_amount", mine.amount_minor, intent["amount"]))
+        for fact, here in otherwise:
+            kind = "fee" if isinstance(fact.event, GatewayFeeKnown) else "amount"
+            drift.append(_differs(intent, kind, here, fact.amount_minor))
     missing = [intent_id for intent_id in kept if intent_id not in seen] if compared < MOST else []
     drift += [{"payment_intent_id": intent_id, "kind": "missing_there"} for intent_id in missing]
     return {"since": since, "compared": compared, "healed": healed, "drift": drift}
+
+
+def _differs(intent: dict[str, Any], kind: str, here: int, there: int | None) -> dict[str, Any]:
+    return {"payment_intent_id": intent["id"], "kind": kind, "here": here, "there": there}
 
 
 def heal_all(runtime: Runtime) -> None:
