@@ -126,6 +126,7 @@ def test_staff_and_clients_keep_to_their_pages(portal: Any) -> None:
         ({"status": "succeeded", "payment_intent_id": "pi_1"}, "Succeeded"),
         ({"status": "declined", "detail": "Too little.", "decline_code": "insufficient_funds"}, "insufficient funds"),
         ({"status": "authentication_required", "detail": "x", "decline_code": "y"}, "Needs the client"),
+        ({"status": "authentication_required", "authenticate_url": "https://remit.example/pay/9"}, 'pay/9">Open the'),
         ({"status": "unknown", "detail": "Stripe did not answer."}, "Ask again"),
     ],
 )

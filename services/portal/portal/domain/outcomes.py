@@ -37,7 +37,9 @@ def one_click(status: str, money: str, client: str, detail: str, decline_code: s
     if status == "processing":
         return Outcome("wait", "Under way", f"The bank is still working on {money}; it is booked when it is there.")
     if status == "authentication_required":
-        words = f"The bank wants {client} to confirm this payment. Nothing was charged. Let {client} pay in the portal."
+        words = (
+            f"The bank wants {client} to confirm it. Nothing was charged. A link to do so goes to {client} by e-mail."
+        )
         return Outcome("bad", "Needs the client", words)
     if status == "unknown":
         words = f"{detail} Do not charge another way yet: “Ask again” finds out, and cannot charge twice."

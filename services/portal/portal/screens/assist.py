@@ -72,7 +72,7 @@ def charge(client_id: str) -> ResponseReturnValue:
     look = None
     if answer["status"] in ("succeeded", "processing"):  # the balance follows; the page looks there for it
         look = url_for("assist.paid", client_id=client_id, payment_intent=answer["payment_intent_id"])
-    return _page(client_id, outcome=outcome, again=again, look=look)
+    return _page(client_id, outcome=outcome, again=again, look=look, finish_url=answer.get("authenticate_url"))
 
 
 @screens.get("/assist/<client_id>/paid")
@@ -92,7 +92,7 @@ def _page(client_id: str, **more: Any) -> str:
     remit = edge.remit()
     edge.takes_cards()
     desk = paying.card_desk(remit)
-    shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, "look": None, **more}
+    shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, "look": None, "finish_url": None, **more}
     return render_template(
         "assist_client.html",
         business=remit.business(),
