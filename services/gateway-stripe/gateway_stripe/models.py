@@ -99,12 +99,14 @@ class Customer(StripeModel):
 
 
 class Notice(StripeModel):
-    """A callback as it arrived, once per event. state: received, done, ignored or refused, with the reason."""
+    """A callback as it arrived, once per event. state: received, done, ignored or refused, with the reason. mode: test,
+    live, or none when it was not taken: nobody knows who sent it."""
 
     __tablename__ = "notices"
     __table_args__ = (
         Index("uq_notices_event", "business_id", "event_id", unique=True),
         Index("ix_notices_newest", "business_id", "notice_id"),
+        partial_index("ix_notices_not_taken", "business_id", "received_at", where="mode = 'none'"),
     )
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -10,6 +10,7 @@ down_revision = None
 branch_labels = ("gateway_stripe",)
 depends_on = ("core_0002", "directory_0001")
 
+NONE = sa.text("mode = 'none'")
 UNKNOWN = sa.text("state IN ('started', 'unknown')")
 
 
@@ -100,6 +101,9 @@ def upgrade() -> None:
     )
     op.create_index("uq_notices_event", "notices", ["business_id", "event_id"], unique=True)
     op.create_index("ix_notices_newest", "notices", ["business_id", "notice_id"])
+    op.create_index(
+        "ix_notices_not_taken", "notices", ["business_id", "received_at"], postgresql_where=NONE, sqlite_where=NONE
+    )
     op.create_table(
         "told",
         business(),

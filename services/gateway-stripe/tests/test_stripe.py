@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 import stripe
-from sqlalchemy import update
+from sqlalchemy import select, update
 from stripe_shop import CLIENT, TEST_PUBLIC, TEST_SECRET, B, Shop
 
 from common.events.gateways import (
@@ -21,10 +21,41 @@ from common.events.gateways import (
     GatewayTestNoticed,
 )
 from common.events.payments import RefundRequested
+from common.ids import new_id
 from common.testing import eventually
 from gateway_stripe import commands
-from gateway_stripe.models import Keys, Told
-from gateway_stripe.usecases import polling, reconcile, test_transaction
+from gateway_stripe.models import Keys, Notice, Told
+from gateway_stripe.usecases import accounts, notices, polling, reconcile, test_transaction
+
+
+def _succeeded(intent_id: str, *, business: str = "b1", livemode: bool = False) -> bytes:
+    thing = {
+        "id": intent_id, "object": "payment_intent", "status": "succeeded", "amount": 4500, "amount_received": 4500,
+        "currency": "usd", "metadata": {"remit_business": business, "remit_client": "c1"},
+    }  # fmt: skip
+    event = {"id": "evt_?", "object": "event", "type": "payment_intent.succeeded", "livemode": livemode}
+    return json.dumps({**event, "data": {"object": thing}}).encode()
+
+
+def _signed(body: bytes, late_seconds: int = 0, secret: str = "whsec_nobodys000000000000") -> str:
+    at = int(time.time()) + late_seconds
+    return str(stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at))
+
+
+def _own_secret(shop: Shop) -> str:
+    with shop.gateway.runtime.database.read() as session:
+        sealed = session.get_one(Keys, ("b1", "test")).webhook_secret
+    assert sealed is not None
+    return shop.gateway.runtime.sealer.open(sealed, accounts.place("b1", "test", "webhook_secret"))
+
+
+def _secret_of_another(shop: Shop) -> str:
+    """Of a webhook for another business on the same account."""
+    made = shop.stripe.v1.webhook_endpoints.create(
+        {"url": "https://remit.example/webhooks/stripe/b2", "enabled_events": ["payment_intent.succeeded"]}
+    )
+    assert made.secret
+    return made.secret
 
 
 def test_keys_are_sealed_registered_and_never_shown(shop: Shop) -> None:
@@ -260,21 +291,63 @@ def test_many_copies_of_one_callback_are_one_fact(shop: Shop) -> None:
     assert len(events) == len(set(events))
 
 
-def test_forgeries_record_nothing(shop: Shop) -> None:
+def test_fifteen_forgeries_record_nothing_and_each_says_why(shop: Shop) -> None:
     shop.set_up()
+    intent_id = shop.begin().json["payment_intent_id"]
+    paid = _succeeded(intent_id)
+    other_business = _succeeded(intent_id, business="b2")
+    forged: list[tuple[bytes, str | None, str, int]] = [
+        (paid, "", "missing", 400),
+        (paid, "nonsense", "garbled", 400),
+        (paid, f"t={int(time.time())},v1=00", "signature", 400),
+        (paid, _signed(paid, secret="whsec_stranger0000000000"), "signature", 400),
+        (paid, _signed(paid, secret=_secret_of_another(shop)), "signature", 400),
+        (paid, _signed(paid, -400), "tolerance", 400),
+        (paid, _signed(paid, 400), "future", 400),
+        (paid.replace(b"4500", b"450000"), _signed(paid), "signature", 400),
+        (paid.replace(b'"usd"', b'"kwd"'), _signed(paid), "signature", 400),
+        (b"\xff\xfe", f"t={int(time.time())},v1=00", "UTF-8", 400),
+        (b"[]", None, "no event", 400),
+        (b"null", None, "no event", 400),
+        (b"{", None, "not JSON", 400),
+        (b"x" * 1_000_000, None, "larger", 413),
+        (_succeeded(intent_id, livemode=True), None, "does not take that", 200),
+        (other_business, None, "nothing to tell", 200),  # it is this business's, whatever the notice says
+        (_succeeded("pi_of_nobody"), None, "refused", 200),
+        (paid, None, "nothing to tell", 200),  # signed well, and Stripe says that nothing was paid
+    ]
     url = shop.gateway.runtime.settings.callback_base_url + "/webhooks/stripe/b1"  # type: ignore[attr-defined]
-    before = len(shop.call("GET", "/notices").json["items"])
-    body = json.dumps({"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": {}}})
-    stranger = stripe.WebhookSignature.generate_signature_header(body, "whsec_stranger0000000000", int(time.time()))
-    forged = [
-        (url, body, ""), (url, body, "t=1,v1=00"), (url, body, stranger), (url, "[]", stranger),
-        (url, "null", stranger),
-        (url, "\xff", stranger), (url, "x" * 1_100_000, stranger), (url.replace("/b1", "/b2"), body, stranger),
-    ]  # fmt: skip
-    for where, sent, header in forged:
-        answer = requests.post(where, data=sent.encode("latin-1"), headers={"Stripe-Signature": header}, timeout=10)
-        assert answer.status_code in (400, 413), (where, sent[:20], answer.status_code)
-    assert len(shop.call("GET", "/notices").json["items"]) == before
+    secret = _own_secret(shop)
+    for template, wrong, words, status in forged:
+        # Signed well where nothing else is said: then each is an event of its own.
+        body = template.replace(b"evt_?", f"evt_{new_id()}".encode()) if wrong is None else template
+        header = _signed(body, secret=secret) if wrong is None else wrong
+        answer = requests.post(url, data=body, headers={"Stripe-Signature": header}, timeout=10)
+        assert answer.status_code == status, (body[:80], words, answer.text)
+
+        def said(words: str = words) -> Any:
+            items = shop.call("GET", "/notices?limit=200").json["items"]
+            newest = items[0]
+            return newest["status"] in ("refused", "ignored", "done") and words in (newest["reason"] or "")
+
+        eventually(said, f"a notice that says {words}")
+    assert shop.told(GatewayPaymentSucceeded) == []
+    refused = [item for item in shop.call("GET", "/notices?limit=200").json["items"] if item["mode"] == "none"]
+    assert len(refused) == 14
+    assert shop.call("GET", f"/notices/{refused[0]['id']}").json["body"] == ""
+    assert shop.call("POST", f"/notices/{refused[0]['id']}/replay").status_code == 409
+
+
+def test_what_is_not_taken_does_not_fill_the_store(shop: Shop) -> None:
+    shop.set_up()
+    base = shop.gateway.runtime.settings.callback_base_url  # type: ignore[attr-defined]
+    for number in range(notices.NOT_TAKEN_AN_HOUR + 5):
+        for business_id in ("b1", "b-unheard-of"):
+            url = f"{base}/webhooks/stripe/{business_id}"
+            assert requests.post(url, data=f"{{{number}", timeout=10).status_code == 400
+    with shop.gateway.runtime.database.read() as session:
+        kept = session.scalars(select(Notice.business_id).where(Notice.mode == notices.NOT_TAKEN)).all()
+    assert kept == ["b1"] * notices.NOT_TAKEN_AN_HOUR
 
 
 def test_another_business_on_the_same_account_takes_only_its_own(shop: Shop) -> None:
@@ -345,6 +418,9 @@ def test_a_notice_is_shown_without_secrets_and_translated_again(shop: Shop) -> N
     notice = next(item for item in items if item["type"] == "payment_intent.succeeded")
     shown = shop.call("GET", f"/notices/{notice['id']}")
     assert begun["client_secret"] not in shown.text
+    seen = shop.call("POST", f"/notices/{notice['id']}/replay?preview=true").json
+    assert seen["status"] == "done"
+    assert {"event": "GatewayPaymentSucceeded", "already_told": True} in seen["events"]
     assert shop.call("POST", f"/notices/{notice['id']}/replay").status_code == 202
     eventually(lambda: shop.call("GET", f"/notices/{notice['id']}").json["status"] == "done", "the replay")
     assert len(shop.told(GatewayPaymentSucceeded)) == 1

@@ -4,8 +4,9 @@ from typing import Any
 
 import orjson
 from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
 
-from common.web.app import B, caller, endpoint, session
+from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import BusinessPath, Id, PageQuery
 from common.web.paging import decode_cursor, page
 from gateway_stripe.models import Notice
@@ -16,6 +17,10 @@ api = APIBlueprint("stripe_notices", __name__, abp_tags=[Tag(name="Notices")], a
 
 class NoticePath(BusinessPath):
     notice_id: Id
+
+
+class ReplayQuery(BaseModel):
+    preview: bool = False
 
 
 def as_json(notice: Notice) -> dict[str, Any]:
@@ -47,12 +52,23 @@ def get_notice(path: NoticePath) -> dict[str, Any]:
     """One notice with its body as it came, without the secrets in it"""
     caller().require_staff("business")
     notice = notices.find(session(), path.business_id, path.notice_id)
-    return {**as_json(notice), "body": orjson.loads(notice.body)}
+    return {**as_json(notice), "body": _body(notice)}
 
 
 @api.post(f"{B}/notices/<string:notice_id>/replay")
-@endpoint("gateway:settings")
-def replay_notice(path: NoticePath) -> tuple[dict[str, Any], int]:
-    """Translate a notice again; what was told already is not told again"""
+@endpoint("gateway:settings", in_stages=True)
+def replay_notice(path: NoticePath, query: ReplayQuery) -> tuple[dict[str, Any], int]:
+    """Translate a notice again; what was told already is not told again. With preview=true: what that would tell"""
     caller().require_staff("business")
-    return as_json(notices.replay(session(), path.business_id, path.notice_id)), 202
+    if query.preview:
+        return notices.preview(runtime(), path.business_id, path.notice_id), 200
+    with runtime().database.write() as transaction:
+        return as_json(notices.replay(transaction, path.business_id, path.notice_id)), 202
+
+
+def _body(notice: Notice) -> Any:
+    """The event; the text of what is none."""
+    try:
+        return orjson.loads(notice.body)
+    except orjson.JSONDecodeError:
+        return notice.body

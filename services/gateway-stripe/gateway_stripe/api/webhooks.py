@@ -3,6 +3,7 @@
 from flask import request
 from flask_openapi3 import APIBlueprint, RawModel, Tag
 from pydantic import BaseModel
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from common import logs
 from common.web.app import runtime
@@ -29,11 +30,24 @@ class WebhookRaw(RawModel):
 def take_notice(path: WebhookPath, raw: WebhookRaw) -> object:
     """Stripe's events"""
     request.max_content_length = notices.MAX_BODY_BYTES
-    body = request.get_data(cache=False)  # the bytes as they came: the signature is theirs
+    try:
+        body = request.get_data(cache=False)  # the bytes as they came: the signature is theirs
+    except RequestEntityTooLarge:
+        return _refused(path.business_id, b"", notices.TOO_LARGE, 413)
     try:
         with runtime().database.write() as session:
-            notices.receive(runtime(), session, path.business_id, body, request.headers.get("Stripe-Signature", ""))
+            notices.receive(runtime(), session, path.business_id, body, _signature())
     except notices.NotTaken as error:
-        log.warning("callback refused", business_id=path.business_id, reason=str(error))
-        return problem(400, "callback_refused", "The callback was not taken", str(error))
+        return _refused(path.business_id, body, str(error), 400)
     return {"received": True}
+
+
+def _signature() -> str:
+    return request.headers.get("Stripe-Signature", "")
+
+
+def _refused(business_id: str, body: bytes, reason: str, status: int) -> object:
+    log.warning("callback refused", business_id=business_id, reason=reason)
+    with runtime().database.write() as session:
+        notices.keep_refused(session, business_id, body, _signature(), reason)
+    return problem(status, "callback_refused", "The callback was not taken", reason)

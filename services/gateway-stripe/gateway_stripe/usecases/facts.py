@@ -35,6 +35,15 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     return len(told)
 
 
+def already_told(session: Session, facts: Sequence[Fact]) -> set[str]:
+    """The keys of those facts that were told before."""
+    if not facts:
+        return set()
+    keys = {fact.key[:250]: fact.key for fact in facts}
+    query = select(Told.fact).where(Told.business_id == facts[0].event.business_id, Told.fact.in_(keys))
+    return {keys[key] for key in session.scalars(query)}
+
+
 def told_otherwise(session: Session, facts: Sequence[Fact]) -> list[tuple[Fact, int]]:
     """The facts among these that were told with another amount, each with the amount that was told."""
     figures = {fact.key[:250]: fact for fact in facts if fact.amount_minor is not None}

@@ -1,16 +1,18 @@
 """Notices: Stripe's callbacks, kept as they came, answered at once, and translated afterwards by a job."""
 
+import hashlib
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from common import clock, jobs
 from common.db import insert_or
-from common.errors import NotFound
+from common.errors import Conflict, NotFound, Unavailable
 from common.ids import new_id
 from common.jobs import Call, GiveUp, TryLater
 from common.runtime import Runtime
@@ -28,8 +30,15 @@ _SECRET = re.compile(r'("client_secret"\s*:\s*)"[^"]*"')
 MAX_BODY_BYTES = 512 * 1024
 
 
+TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES // 1024} KiB"
+# Anybody can send what is not taken: that much of it is kept to be looked at, and no more.
+NOT_TAKEN = "none"
+NOT_TAKEN_AN_HOUR = 30
+NOT_TAKEN_CHARACTERS = 4_000
+
+
 class NotTaken(Exception):
-    """A callback that is not kept, because nobody can tell whether Stripe sent it; the message says why."""
+    """A callback that is not acted on, because nobody can tell whether Stripe sent it; the message says why."""
 
 
 def receive(runtime: Runtime, session: Session, business_id: str, body: bytes, signature: str) -> None:
@@ -56,6 +65,32 @@ def keep(session: Session, business_id: str, mode: str, event: dict[str, Any], t
         return False
     jobs.add(session, [(JOB, str(row["notice_id"]), business_id, {})])
     return True
+
+
+def keep_refused(session: Session, business_id: str, body: bytes, signature: str, reason: str) -> None:
+    """Keep a callback that was not taken, so that its business sees it and why; the same one once."""
+    if session.get(Account, business_id) is None:
+        return  # nobody would look at it
+    now = clock.now()
+    lately = select(func.count()).where(
+        Notice.business_id == business_id, Notice.mode == NOT_TAKEN, Notice.received_at > now - timedelta(hours=1)
+    )
+    if session.execute(lately).scalar_one() >= NOT_TAKEN_AN_HOUR:
+        return
+    text = _SECRET.sub(r'\1"…"', body.decode(errors="replace").replace("\0", ""))
+    row = {
+        "business_id": business_id,
+        "notice_id": new_id(),
+        "event_id": "not-taken-" + hashlib.sha256(b"\0".join((reason.encode(), signature.encode(), body))).hexdigest(),
+        "type": "unknown",
+        "mode": NOT_TAKEN,
+        "state": "refused",
+        "reason": reason,
+        "body": text[:NOT_TAKEN_CHARACTERS],
+        "received_at": now,
+    }
+    once = insert_or(session, Notice).on_conflict_do_nothing(index_elements=["business_id", "event_id"])
+    session.execute(once.values(row))
 
 
 def _verify(runtime: Runtime, session: Session, business_id: str, body: bytes, signature: str) -> str:
@@ -124,7 +159,8 @@ def _translate(
         return "ignored", "it is not this business's: its payment was not made here", []
     if kind == "charge":
         thing = opened.stripe.charge(thing["id"])
-    return "done", None, translate.MEANING[kind](opened.context, thing)
+    found = translate.MEANING[kind](opened.context, thing)
+    return "done", None if found else f"Stripe shows it as {thing.get('status')}: there is nothing to tell", found
 
 
 def _is_ours(runtime: Runtime, opened: Opened, intent_id: str) -> bool:
@@ -157,12 +193,37 @@ def find(session: Session, business_id: str, notice_id: str) -> Notice:
     return notice
 
 
+def preview(runtime: Runtime, business_id: str, notice_id: str) -> dict[str, Any]:
+    """What translating it now would come to: its state and reason, and each event with whether it was told already.
+    Asks Stripe; changes nothing. Raises as `replay`, and Unavailable."""
+    with runtime.database.read() as session:
+        _find_taken(session, business_id, notice_id)
+    try:
+        state, reason, found = translate_notice(runtime, Call(business_id, notice_id, {}, 0))
+    except TryLater as error:
+        raise Unavailable("stripe_unavailable", f"{error} Nothing was changed; try again in a moment.") from error
+    except GiveUp as error:
+        return {"status": "refused", "reason": str(error), "events": []}
+    with runtime.database.read() as session:
+        told = facts.already_told(session, found)
+    events = [{"event": type(fact.event).__name__, "already_told": fact.key in told} for fact in found]
+    return {"status": state, "reason": reason, "events": events}
+
+
 def replay(session: Session, business_id: str, notice_id: str) -> Notice:
-    """Translate a notice again; what was told already is not told again."""
-    notice = find(session, business_id, notice_id)
+    """Translate a notice again; what was told already is not told again. Raises NotFound, or Conflict of one that was
+    not Stripe's."""
+    notice = _find_taken(session, business_id, notice_id)
     notice.state, notice.reason = "received", None
     session.flush()
     jobs.retry(session, JOB, notice_id)
+    return notice
+
+
+def _find_taken(session: Session, business_id: str, notice_id: str) -> Notice:
+    notice = find(session, business_id, notice_id)
+    if notice.mode == NOT_TAKEN:
+        raise Conflict("notice_not_taken", f"It was not taken as Stripe's, and cannot be replayed: {notice.reason}.")
     return notice
 
 
