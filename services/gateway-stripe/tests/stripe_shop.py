@@ -38,13 +38,16 @@ class Shop:
 
     def set_up(self, **more: Any) -> dict[str, Any]:
         """Save the test keys and wait until Stripe has them."""
+        self.save(**more)
+        return dict(eventually(self._ready, "the registration"))
+
+    def save(self, **more: Any) -> None:
         body = {
             "mode": "test", "test_publishable_key": TEST_PUBLIC, "test_secret_key": TEST_SECRET,
             "allow_client_initiated_payments": True, **more,
         }  # fmt: skip
         saved = self.call("PUT", "/stripe", body)
         assert saved.status_code == 200, saved.text
-        return dict(eventually(self._ready, "the registration"))
 
     def _ready(self) -> Any:
         shown = self.call("GET", "/stripe").json

@@ -392,6 +392,14 @@ def test_send_test_says_what_to_do_about_wrong_keys(shop: Shop, keys: dict[str, 
     assert answer["steps"][red]["contact"]
 
 
+def test_keys_saved_again_and_again_keep_a_way_back(shop: Shop) -> None:
+    for _ in range(4):
+        shop.save()
+        assert shop.call("POST", "/stripe/test-transaction").json["ok"]  # at once: it waits for the webhook
+        (webhook,) = shop.stripe.v1.webhook_endpoints.list().data
+        assert webhook.status == "enabled"
+
+
 def test_send_test_tells_a_withdrawn_key(shop: Shop) -> None:
     shop.set_up()
     shop.control("keys", {"expire": TEST_SECRET})

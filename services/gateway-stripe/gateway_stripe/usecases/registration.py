@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from common.ids import new_id
 from common.jobs import Call, GiveUp, TryLater
 from common.runtime import Runtime
 from gateway_stripe.client import Refused, Unknown
@@ -26,7 +27,8 @@ def register(runtime: Runtime, call: Call) -> dict[str, Any]:
         if base:
             url = f"{base}/webhooks/stripe/{call.business_id}"
             old = [webhook for webhook in stripe.webhooks() if webhook["url"] == url]
-            made = stripe.create_webhook(url, EVENTS, f"remit-webhook-{call.key}-{call.attempts}-{len(old)}")
+            # A new one each time, as its secret is shown once; one that a crash left behind is among the old.
+            made = stripe.create_webhook(url, EVENTS, f"remit-webhook-{new_id()}")
             for webhook in old:
                 stripe.delete_webhook(webhook["id"])
             found |= {"webhook_id": made["id"], "secret": made["secret"]}

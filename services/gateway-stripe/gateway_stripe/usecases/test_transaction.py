@@ -125,6 +125,7 @@ class _Test:
         return "they do"
 
     def charge(self) -> str:
+        self._wait_until_registered()
         with self._runtime.database.write() as session:
             session.add(
                 TestRun(business_id=self._business_id, test_id=self._test_id, started_at=clock.now(), noticed_at=None)
@@ -156,6 +157,21 @@ class _Test:
             f"nothing came within {WAIT_SECONDS:.0f} s: {reason}",
             "Stripe must reach this system over HTTPS: CALLBACK_BASE_URL and the worker are to be looked at.",
         )
+
+    def _wait_until_registered(self) -> None:
+        """Keys that were saved a moment ago: the callback of this test shall find its webhook."""
+        began = time.monotonic()
+        while True:
+            with self._runtime.database.read() as session:
+                self._keys = session.get_one(Keys, (self._business_id, "test"))
+            if self._keys.state != "registering" or time.monotonic() - began > WAIT_SECONDS:
+                break
+            time.sleep(LOOK_SECONDS)
+        if self._keys.state != "ready":
+            raise _Red(
+                f"the webhook is not registered at Stripe: {self._keys.reason or 'that is still under way'}",
+                "A restricted key needs to write webhook endpoints. Give it that right, then save the keys again.",
+            )
 
     @property
     def _stripe(self) -> Stripe:
