@@ -88,36 +88,16 @@ def accounts_add_up(session: Session, business_id: str) -> Iterator[str]:
 
 def reservations_add_up(session: Session, business_id: str) -> Iterator[str]:
     """Each account stores the sum of the prices of its scheduled sessions."""
-    sums = _sum_by_client(
-        ServiceSession.client_id,
-        ServiceSession.price_minor,
-        ServiceSession.business_id == business_id,
-        ServiceSession.status == "scheduled",
-    )
-    reserved_minor = func.coalesce(sums.c.sum_minor, 0)
-    wrong = (
-        select(ClientAccount.client_id, ClientAccount.scheduled_minor, reserved_minor)
-        .outerjoin(sums, sums.c.client_id == ClientAccount.client_id)
-        .where(ClientAccount.business_id == business_id, ClientAccount.scheduled_minor != reserved_minor)
-    )
+    scheduled = ServiceSession.status == "scheduled"
+    wrong = _unlike_its_sum(business_id, ClientAccount.scheduled_minor, ServiceSession.price_minor, scheduled)
     for client_id, stored_minor, sum_minor in session.execute(wrong):
         yield f"client_accounts {client_id}: stores {stored_minor} reserved; scheduled sessions add up to {sum_minor}"
 
 
 def refunds_under_way_add_up(session: Session, business_id: str) -> Iterator[str]:
     """Each account stores the sum of its refunds under way, and none of those is in the ledger."""
-    sums = _sum_by_client(
-        RefundUnderWay.client_id,
-        RefundUnderWay.amount_minor,
-        RefundUnderWay.business_id == business_id,
-        RefundUnderWay.state == "open",
-    )
-    under_way_minor = func.coalesce(sums.c.sum_minor, 0)
-    wrong = (
-        select(ClientAccount.client_id, ClientAccount.refunding_minor, under_way_minor)
-        .outerjoin(sums, sums.c.client_id == ClientAccount.client_id)
-        .where(ClientAccount.business_id == business_id, ClientAccount.refunding_minor != under_way_minor)
-    )
+    is_open = RefundUnderWay.state == "open"
+    wrong = _unlike_its_sum(business_id, ClientAccount.refunding_minor, RefundUnderWay.amount_minor, is_open)
     for client_id, stored_minor, sum_minor in session.execute(wrong):
         yield f"client_accounts {client_id}: stores {stored_minor} refunding; refunds under way add up to {sum_minor}"
     posted = (
@@ -286,8 +266,22 @@ def _tallies(session: Session, business_id: str) -> Iterator[tuple[tuple[Any, st
         yield (day, tally.RECEIVED + account.removeprefix("clearing:")), (int(amount_minor), int(items))
 
 
-def _sum_by_client(client_id: Any, amount: Any, *conditions: Any) -> Any:
-    return select(client_id, func.sum(amount).label("sum_minor")).where(*conditions).group_by(client_id).subquery()
+def _unlike_its_sum(business_id: str, stored_minor: Any, amount: Any, condition: Any) -> Select[Any]:
+    """(client_id, stored, sum): the accounts that store something else than the sum of `amount` over the client's rows
+    of its table that fit `condition`."""
+    table = amount.class_
+    sums = (
+        select(table.client_id, func.sum(amount).label("sum_minor"))
+        .where(table.business_id == business_id, condition)
+        .group_by(table.client_id)
+        .subquery()
+    )
+    sum_minor = func.coalesce(sums.c.sum_minor, 0)
+    return (
+        select(ClientAccount.client_id, stored_minor, sum_minor)
+        .outerjoin(sums, sums.c.client_id == ClientAccount.client_id)
+        .where(ClientAccount.business_id == business_id, stored_minor != sum_minor)
+    )
 
 
 def _sum_by_invoice(table: Any, amount: Any, business_id: str, *conditions: Any) -> Any:

@@ -22,7 +22,7 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     rows = [
         {
             "business_id": fact.event.business_id,
-            "fact": fact.key[:250],
+            "fact": _stored(fact),
             "amount_minor": fact.amount_minor,
             "told_at": now,
         }
@@ -30,31 +30,21 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     ]
     fresh = insert_or(session, Told).on_conflict_do_nothing().returning(Told.fact)
     new = set(session.scalars(fresh, rows))
-    told = [fact for fact in facts if fact.key[:250] in new]
+    told = [fact for fact in facts if _stored(fact) in new]
     emit(session, PRODUCER, [fact.event for fact in told])
     return len(told)
 
 
-def already_told(session: Session, facts: Sequence[Fact]) -> set[str]:
-    """The keys of those facts that were told before."""
+def told_amounts(session: Session, facts: Sequence[Fact]) -> dict[str, int | None]:
+    """The amount that each of those facts was told with, by its key; those that were not told are not there."""
     if not facts:
-        return set()
-    keys = {fact.key[:250]: fact.key for fact in facts}
-    query = select(Told.fact).where(Told.business_id == facts[0].event.business_id, Told.fact.in_(keys))
-    return {keys[key] for key in session.scalars(query)}
-
-
-def told_otherwise(session: Session, facts: Sequence[Fact]) -> list[tuple[Fact, int]]:
-    """The facts among these that were told with another amount, each with the amount that was told."""
-    figures = {fact.key[:250]: fact for fact in facts if fact.amount_minor is not None}
-    if not figures:
-        return []
-    business_id = facts[0].event.business_id
-    rows = session.execute(
-        select(Told.fact, Told.amount_minor).where(Told.business_id == business_id, Told.fact.in_(figures))
+        return {}
+    keys = {_stored(fact): fact.key for fact in facts}
+    query = select(Told.fact, Told.amount_minor).where(
+        Told.business_id == facts[0].event.business_id, Told.fact.in_(keys)
     )
-    return [
-        (figures[key], amount_minor)
-        for key, amount_minor in rows
-        if amount_minor is not None and amount_minor != figures[key].amount_minor
-    ]
+    return {keys[stored]: amount_minor for stored, amount_minor in session.execute(query)}
+
+
+def _stored(fact: Fact) -> str:
+    return fact.key[:250]

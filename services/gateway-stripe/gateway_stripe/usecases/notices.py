@@ -205,7 +205,7 @@ def preview(runtime: Runtime, business_id: str, notice_id: str) -> dict[str, Any
     except GiveUp as error:
         return {"status": "refused", "reason": str(error), "events": []}
     with runtime.database.read() as session:
-        told = facts.already_told(session, found)
+        told = facts.told_amounts(session, found)
     events = [{"event": type(fact.event).__name__, "already_told": fact.key in told} for fact in found]
     return {"status": state, "reason": reason, "events": events}
 

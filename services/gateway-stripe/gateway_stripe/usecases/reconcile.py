@@ -54,13 +54,15 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
         with runtime.database.write() as session:
             if facts.tell(session, found):
                 healed.append(intent["id"])
-            otherwise = facts.told_otherwise(session, found)
+            told = facts.told_amounts(session, found)
         mine = kept.get(intent["id"])
         if mine is not None and mine.amount_minor != intent["amount"]:
             drift.append(_differs(intent, "asked_amount", mine.amount_minor, intent["amount"]))
-        for fact, here in otherwise:
-            kind = "fee" if isinstance(fact.event, GatewayFeeKnown) else "amount"
-            drift.append(_differs(intent, kind, here, fact.amount_minor))
+        for fact in found:
+            here = told.get(fact.key)
+            if here is not None and here != fact.amount_minor:
+                kind = "fee" if isinstance(fact.event, GatewayFeeKnown) else "amount"
+                drift.append(_differs(intent, kind, here, fact.amount_minor))
     missing = [intent_id for intent_id in kept if intent_id not in seen] if compared < MOST else []
     drift += [{"payment_intent_id": intent_id, "kind": "missing_there"} for intent_id in missing]
     return {"since": since, "compared": compared, "healed": healed, "drift": drift}
