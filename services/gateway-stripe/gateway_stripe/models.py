@@ -88,13 +88,14 @@ class Intent(StripeModel):
 
 
 class Customer(StripeModel):
-    """A client as Stripe knows it, for saved cards."""
+    """A client as one Stripe account knows it in one mode, for saved cards."""
 
     __tablename__ = "customers"
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     mode: Mapped[str] = mapped_column(String(4), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     customer_id: Mapped[str] = mapped_column(String(100))
 
 

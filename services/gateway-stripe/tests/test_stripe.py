@@ -25,6 +25,7 @@ from common.ids import new_id
 from common.testing import eventually
 from gateway_stripe import commands
 from gateway_stripe.models import Keys, Notice, Told
+from gateway_stripe.settings import StripeServiceSettings
 from gateway_stripe.usecases import accounts, notices, polling, reconcile, test_transaction
 
 
@@ -86,6 +87,37 @@ def test_without_a_way_back_events_are_asked_for(shop: Shop, monkeypatch: pytest
     assert len(shop.wait_for(GatewayPaymentSucceeded, 3)) == 3
     ids = [notice["event_id"] for notice in shop.call("GET", "/notices?limit=200").json["items"]]
     assert len(ids) == len(set(ids)) >= 3
+    proved = shop.call("POST", "/stripe/test-transaction").json
+    assert proved["ok"], proved
+    assert "asked for" in proved["steps"][-1]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("base", "sandbox", "reaches"),
+    [
+        ("https://pay.studio.example", "", True),
+        ("http://pay.studio.example", "", False),
+        ("https://localhost:8003", "", False),
+        ("https://10.1.2.3", "", False),
+        ("https://gateway.internal", "", False),
+        ("", "", False),
+        ("http://127.0.0.1:8003", "http://127.0.0.1:8009/stripe", True),
+        ("", "http://127.0.0.1:8009/stripe", False),
+    ],
+)
+def test_who_can_be_called_back(base: str, sandbox: str, reaches: bool) -> None:
+    settings = StripeServiceSettings.model_construct(callback_base_url=base, stripe_api_base=sandbox)
+    assert settings.callbacks_reach_us is reaches
+
+
+def test_another_account_gets_a_customer_of_its_own(shop: Shop) -> None:
+    shop.set_up()
+    shop.save_card()
+    shop.set_up(test_secret_key="sk_test_other000000000000000", test_publishable_key="pk_test_other000000000000000")
+    assert shop.call("GET", "/clients/c1/payment-methods").json["items"] == []
+    assert shop.begin(save_card=True).status_code == 201
+    shop.set_up()  # and back: the card is still there
+    assert len(shop.call("GET", "/clients/c1/payment-methods").json["items"]) == 1
 
 
 def test_seals_are_rotated_and_the_keys_still_work(shop: Shop) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from common import clock
 from common.auth import Caller
 from common.directory import Directory
@@ -16,19 +18,27 @@ from gateway_stripe.usecases.asking import plainly
 
 def customer_of(runtime: Runtime, opened: Opened, client_id: str) -> str:
     """The client's customer at Stripe, made when there is none."""
-    key = (opened.business_id, client_id, opened.mode)
     with runtime.database.read() as session:
-        held = session.get(Customer, key)
+        held = held_customer(session, opened, client_id)
         if held is not None:
-            return held.customer_id
+            return held
     marks = {"metadata": {"remit_business": opened.business_id, "remit_client": client_id}}
     # One key for the client, not for the call: two at once make one customer.
     made = opened.stripe.create_customer(marks, f"remit-customer-{opened.mode}-{opened.business_id}-{client_id}")
     with runtime.database.write() as session:
         session.merge(
-            Customer(business_id=opened.business_id, client_id=client_id, mode=opened.mode, customer_id=made["id"])
-        )
+            Customer(
+                business_id=opened.business_id, client_id=client_id, mode=opened.mode,
+                account_id=opened.context.account_id, customer_id=made["id"],
+            )
+        )  # fmt: skip
     return str(made["id"])
+
+
+def held_customer(session: Session, opened: Opened, client_id: str) -> str | None:
+    """The client's customer at this account of Stripe's, if there is one. Another account does not know it."""
+    held = session.get(Customer, (opened.business_id, client_id, opened.mode, opened.context.account_id))
+    return held.customer_id if held else None
 
 
 def start_saving(runtime: Runtime, business_id: str, client_id: str, caller: Caller) -> dict[str, Any]:
@@ -83,8 +93,7 @@ def _customer(runtime: Runtime, business_id: str, client_id: str) -> tuple[Opene
         if Directory(runtime, session, business_id).client(client_id) is None:
             raise NotFound("not_found", "There is no such client.")
         opened = accounts.open_account(runtime, session, business_id)
-        held = session.get(Customer, (business_id, client_id, opened.mode))
-        return opened, held.customer_id if held else None
+        return opened, held_customer(session, opened, client_id)
 
 
 def _shown(card: dict[str, Any]) -> dict[str, Any]:

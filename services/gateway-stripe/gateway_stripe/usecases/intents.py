@@ -15,7 +15,7 @@ from common.events.payments import Source
 from common.runtime import Runtime
 from gateway_stripe.client import Declined, Refused, Stripe
 from gateway_stripe.domain import amounts, translate
-from gateway_stripe.models import Customer, Intent, Operation
+from gateway_stripe.models import Intent, Operation
 from gateway_stripe.usecases import accounts, cards, confirmations, facts, operations
 from gateway_stripe.usecases.accounts import Opened
 from gateway_stripe.usecases.asking import plainly
@@ -248,14 +248,14 @@ def _keep(
 def _saved_card(runtime: Runtime, opened: Opened, wanted: Wanted) -> tuple[str, str]:
     """(card, customer): the card that is named, or the newest. Raises NotFound."""
     with runtime.database.read() as session:
-        held = session.get(Customer, (opened.business_id, wanted.client_id, opened.mode))
-    saved = opened.stripe.cards(held.customer_id) if held else []
+        customer_id = cards.held_customer(session, opened, wanted.client_id)
+    saved = opened.stripe.cards(customer_id) if customer_id else []
     fits = [card for card in saved if wanted.payment_method_id in (None, card["id"])]
-    if held is None or not fits:
+    if customer_id is None or not fits:
         raise NotFound(
             "card_not_found", "This client has no such saved card. Take the payment with Pay Assist instead."
         )
-    return str(fits[0]["id"]), held.customer_id
+    return str(fits[0]["id"]), customer_id
 
 
 def _status(intent: dict[str, Any]) -> str:

@@ -31,12 +31,13 @@ def poll(runtime: Runtime) -> None:
         ).all()
     for business_id, mode in waiting:
         try:
-            _poll(runtime, business_id, mode)
+            poll_account(runtime, business_id, mode)
         except (Unknown, Refused, TryLater) as error:
             log.warning("events could not be asked for", business_id=business_id, reason=str(error)[:200])
 
 
-def _poll(runtime: Runtime, business_id: str, mode: str) -> None:
+def poll_account(runtime: Runtime, business_id: str, mode: str) -> None:
+    """Ask one account. Raises Unknown, Refused, TryLater."""
     now = clock.now()
     with runtime.database.read() as session:
         keys = session.get_one(Keys, (business_id, mode))

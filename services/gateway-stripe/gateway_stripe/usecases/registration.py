@@ -12,20 +12,23 @@ from gateway_stripe.domain import translate
 from gateway_stripe.models import Keys
 from gateway_stripe.usecases import accounts
 
-NO_WAY_BACK = "Stripe cannot reach this system, so its events are asked for every 20 s; set CALLBACK_BASE_URL"
+NO_WAY_BACK = (
+    "Stripe cannot reach this system, so its events are asked for every 20 s;"
+    " set CALLBACK_BASE_URL to its public https:// address"
+)
 EVENTS = sorted([*translate.ABOUT, *translate.HEARD])
 
 
 def register(runtime: Runtime, call: Call) -> dict[str, Any]:
     """The job's call: the account of the keys, and a new webhook in place of ours that were there."""
-    mode, settings = call.payload["mode"], runtime.settings
+    mode = call.payload["mode"]
+    settings: Any = runtime.settings
     with runtime.database.read() as session:
         stripe = accounts.stripe_of(runtime, session.get_one(Keys, (call.business_id, mode)))
-    base: str = settings.callback_base_url.rstrip("/")  # type: ignore[attr-defined]
     try:
         found: dict[str, Any] = {"account_id": stripe.account()["id"], "webhook_id": None, "secret": None}
-        if base:
-            url = f"{base}/webhooks/stripe/{call.business_id}"
+        if settings.callbacks_reach_us:
+            url = f"{settings.callback_base_url.rstrip('/')}/webhooks/stripe/{call.business_id}"
             old = [webhook for webhook in stripe.webhooks() if webhook["url"] == url]
             # A new one each time, as its secret is shown once; one that a crash left behind is among the old.
             made = stripe.create_webhook(url, EVENTS, f"remit-webhook-{new_id()}")
