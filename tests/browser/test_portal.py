@@ -47,6 +47,11 @@ class Running:
         headers = {"Authorization": f"Bearer {self.endpoints['token']}"}
         return requests.request(method, url, json=body, headers=headers, timeout=30)
 
+    def mails_to(self, address: str) -> list[dict[str, Any]]:
+        """What is in the sandbox's mail box of somebody, the newest first."""
+        answer = requests.get(f"{self.endpoints['sandbox']}/mail/messages", params={"to": address}, timeout=10)
+        return list(answer.json()["items"])
+
     def client_called(self, name: str) -> str:
         return str(self.call("GET", "billing", f"/clients?q={name}").json()["items"][0]["id"])
 
@@ -109,6 +114,7 @@ def words(remit: Running, client_id: str) -> str:
 @pytest.mark.timeout(180)
 def test_the_portal(browser: Browser, remit: Running) -> None:
     a_client_pays(browser, remit)
+    a_client_may_not_pay(browser, remit)
     staff_take_payments(browser, remit)
     a_pay_link_is_paid(browser, remit)
 
@@ -136,6 +142,12 @@ def a_client_pays(browser: Browser, remit: Running) -> None:
     ada.look("paid")
     answer = page.request.get(ada.portal + str(receipt.get_attribute("href")))
     assert answer.body().startswith(b"%PDF")
+    number = remit.call("GET", "payments", f"/payments?client_id={who['client_id']}").json()["items"][0]["receipt_number"]
+
+    def attached() -> list[str]:
+        return [part["name"] for mail in remit.mails_to(who["email"]) for part in mail["attachments"]]
+
+    eventually(lambda: attached().count(f"receipt-{number}.pdf") == 1, "the receipt's mail")
     page.get_by_role("link", name="Back to my balance").click()
     expect(page.locator("#balance")).to_have_text(expected)
     assert balance(remit, who["client_id"]) == before + 4500
@@ -143,6 +155,24 @@ def a_client_pays(browser: Browser, remit: Running) -> None:
     ada.look("account")
     page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    ada.leave()
+
+
+def a_client_may_not_pay(browser: Browser, remit: Running) -> None:
+    """The switch is turned off while a client is about to pay."""
+    ada = Person(browser, remit)
+    page = ada.page
+    ada.sign_in(remit.endpoints["client"])
+    page.get_by_label("Amount in USD").fill("45.00")
+    settings = {"mode": "test", "allow_client_initiated_payments": False}
+    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    page.get_by_role("button", name="Continue to the card").click()
+    expect(page.locator("#pay-state")).to_contain_text("through its staff only")
+    expect(page.get_by_label("Card number")).to_have_count(0)
+    ada.complaints.clear()  # the browser logs the refusal's 403
+    page.reload()
+    expect(page.get_by_text("does not take card payments here right now")).to_be_visible()
+    ada.look("home-without-cards")
     ada.leave()
 
 
@@ -186,6 +216,8 @@ def staff_take_payments(browser: Browser, remit: Running) -> None:
 
 
 def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:
+    settings = {"mode": "test", "allow_client_initiated_payments": True}
+    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
     jose = remit.client_called("José")
     service = remit.call("GET", "billing", "/services").json()["items"][0]
     session = {
