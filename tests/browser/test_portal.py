@@ -142,7 +142,8 @@ def a_client_pays(browser: Browser, remit: Running) -> None:
     ada.look("paid")
     answer = page.request.get(ada.portal + str(receipt.get_attribute("href")))
     assert answer.body().startswith(b"%PDF")
-    number = remit.call("GET", "payments", f"/payments?client_id={who['client_id']}").json()["items"][0]["receipt_number"]
+    newest = remit.call("GET", "payments", f"/payments?client_id={who['client_id']}").json()["items"][0]
+    number = newest["receipt_number"]
 
     def attached() -> list[str]:
         return [part["name"] for mail in remit.mails_to(who["email"]) for part in mail["attachments"]]
