@@ -8,11 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.reports import books
-from common import topology
 from common.events import Event
 from common.testing import ServiceUnderTest
 from services.payments.tests.gateway import Told
+from tests.contracts.passed_on import assert_books_prove, meant_for
 
 System = tuple[ServiceUnderTest, ServiceUnderTest]
 
@@ -48,16 +47,8 @@ def setting(system: System) -> tuple[str, str]:
     business_id = billing.call("POST", "/v1/businesses", body).json["id"]
     path = f"/v1/businesses/{business_id}"
     client_id = billing.call("POST", f"{path}/clients", {"name": "Ada"}).json["id"]
-    payments.take(*_for("payments", billing.emitted(), business_id))
+    payments.take(*meant_for("payments", billing, business_id))
     return business_id, client_id
-
-
-def _for(service: str, events: list[Event], business_id: str) -> list[Event]:
-    return [
-        event
-        for event in events
-        if isinstance(event, topology.SUBSCRIPTIONS[service]) and event.business_id == business_id
-    ]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -73,7 +64,7 @@ def test_the_books_agree_whatever_the_order(system: System, data: st.DataObject)
     refund_id = payments.call("POST", f"{path}/payments/{payment_id}/refunds", refund).json["refund_id"]
     for event in data.draw(st.permutations(gateway.everything(refund_id))):
         payments.take(event)
-    told = data.draw(st.permutations(_for("billing", payments.emitted(), business_id)))
+    told = data.draw(st.permutations(meant_for("billing", payments, business_id)))
     cut = data.draw(st.integers(0, len(told)))
     billing.take(*told[:cut])
     billing.take(*told[cut:])
@@ -82,9 +73,7 @@ def test_the_books_agree_whatever_the_order(system: System, data: st.DataObject)
 
 def _assert_agreement(system: System, business_id: str, client_id: str, payment_id: str) -> None:
     payments, billing = system
-    with billing.runtime.database.snapshot() as session:
-        found = {name: list(check(session, business_id)) for name, check in books.CHECKS.items()}
-    assert {name: sentences for name, sentences in found.items() if sentences} == {}
+    assert_books_prove(billing, business_id)
     path = f"/v1/businesses/{business_id}"
     payment: dict[str, Any] = payments.call("GET", f"{path}/payments/{payment_id}").json
     assert (payment["refunded_minor"], payment["disputed_minor"], payment["refund_pending_minor"]) == (3000, 3000, 0)
