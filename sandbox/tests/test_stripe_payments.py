@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import requests
 import stripe
 from stripe_driver import RETURN, Shop, wait_for
 
@@ -129,6 +132,23 @@ def test_secure_on_session(shop: Shop) -> None:
     intent = shop.pay("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds")
     shop.control(f"payment_intents/{intent.id}/authenticate")
     assert shop.v1.payment_intents.retrieve(intent.id).last_payment_error.decline_code == "insufficient_funds"
+
+
+def test_moto_is_the_servers_to_mark_and_not_every_accounts(shop: Shop) -> None:
+    moto: Any = {"amount": 900, "currency": "usd", "payment_method_options": {"card": {"moto": True}}}
+    elsewhere = shop.client_for("sk_test_nomoto")
+    with pytest.raises(stripe.InvalidRequestError, match="not enabled") as refused:
+        elsewhere.v1.payment_intents.create(moto)
+    assert refused.value.param == "payment_method_options[card][moto]"
+    intent = shop.v1.payment_intents.create({"amount": 900, "currency": "usd"})
+    answer = requests.post(
+        f"{shop.base}/v1/payment_intents/{intent.id}/confirm", timeout=20, data={
+            "key": "pk_test_shop", "client_secret": intent.client_secret, "payment_method": "pm_card_visa",
+            "payment_method_options[card][moto]": "true",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 400
+    assert "secret key" in answer.json()["error"]["message"]
 
 
 def test_moto_asks_nobody(shop: Shop) -> None:

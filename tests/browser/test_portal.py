@@ -24,7 +24,7 @@ from common.testing import eventually, free_port_base
 START_SECONDS = 60
 WAIT_MS = 15_000
 SIZES = {"wide": (1280, 900), "narrow": (390, 844), "narrowest": (360, 740)}
-GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
+GOOD_CARD, DECLINED_CARD, ASKING_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0027 6000 3184"
 
 
 class Running:
@@ -116,6 +116,7 @@ def test_the_portal(browser: Browser, remit: Running) -> None:
     a_client_pays(browser, remit)
     a_client_may_not_pay(browser, remit)
     staff_take_payments(browser, remit)
+    staff_take_a_telephone_order(browser, remit)
     a_pay_link_is_paid(browser, remit)
 
 
@@ -214,6 +215,36 @@ def staff_take_payments(browser: Browser, remit: Running) -> None:
     assert {payment["recorded_by"]["name"] for payment in payments} == {"Sam Harmony"}
     assert {payment["source"] for payment in payments} == {"pay_assist", "saved_card"}
     sam.leave()
+
+
+def staff_take_a_telephone_order(browser: Browser, remit: Running) -> None:
+    """A card whose bank always asks, typed for a client who is not there: marked so, nobody is asked."""
+    settings = {"mode": "test", "mail_and_telephone_orders": True}
+    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    sam = Person(browser, remit)
+    page = sam.page
+    grace = remit.client_called("Grace")
+    before = balance(remit, grace)
+    sam.sign_in(remit.endpoints["staff"])
+    page.goto(f"{sam.portal}/assist/{grace}")
+    expect(page.get_by_text("charged as a mail or telephone order")).to_be_visible()
+    page.get_by_label("Amount in USD").fill("30")
+    page.get_by_role("button", name="Type a card").click()
+    page.get_by_role("button", name="Pay $30.00").click()
+    expect(page.locator("#pay-state")).to_contain_text("incomplete")
+    sam.type_card(DECLINED_CARD)
+    page.get_by_role("button", name="Pay $30.00").click()
+    expect(page.locator("#pay-state")).to_contain_text("Nothing was charged")
+    sam.look("assist-order-declined")
+    sam.type_card(ASKING_CARD)
+    page.get_by_role("button", name="Pay $30.00").click()
+    expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+    eventually(lambda: balance(remit, grace) == before + 3000, "the order to be booked")
+    newest = remit.call("GET", "payments", f"/payments?client_id={grace}").json()["items"][0]
+    assert (newest["source"], newest["recorded_by"]["name"]) == ("pay_assist", "Sam Harmony")
+    sam.leave()
+    settings = {"mode": "test", "mail_and_telephone_orders": False}
+    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
 
 
 def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:

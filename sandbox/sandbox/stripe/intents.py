@@ -64,6 +64,8 @@ UPDATE: Spec = {
 }  # fmt: skip
 COPIED = ("receipt_email", "setup_future_usage", "shipping", *WORDS)
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+# Accounts whose name begins so are not enabled for orders by mail and telephone.
+WITHOUT_MOTO = "nomoto"
 REASONS = choice("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 
 
@@ -75,6 +77,7 @@ def create(call: Call, params: Params) -> Body:
     check_amount(params["amount"], unit)
     if params.get("off_session") is not None and not params.get("confirm"):
         raise invalid("You can only set `off_session` when `confirm` is `true`.", "off_session")
+    _check_moto(call, params)
     body = begin(call, call.head("pi", "payment_intent"), params) | {
         "amount": params["amount"],
         "amount_capturable": 0,
@@ -130,6 +133,7 @@ def update(call: Call, params: Params, key: str) -> Body:
     if body["status"] not in OPEN and set(params) - {"metadata", "description", "expand", "transfer_group"}:
         state = body["status"]
         raise unexpected(body, f"This PaymentIntent could not be updated because it has a status of {state}.")
+    _check_moto(call, params)
     unit = currency(params.get("currency") or body["currency"])
     amount = params["amount"] if "amount" in params else body["amount"]
     if "amount" in params or "currency" in params:
@@ -151,6 +155,7 @@ def confirm(call: Call, params: Params, key: str) -> Body:
     check_secret(call, body, params)
     if call.browser and params.get("off_session"):
         raise invalid("off_session can only be set with a secret key.", "off_session")
+    _check_moto(call, params)
     if body["status"] not in OPEN:
         state = body["status"]
         message = f"You cannot confirm this PaymentIntent because it has a status of {state}."
@@ -185,6 +190,17 @@ def close(call: Call, body: Body, reason: str | None) -> Body:
     call.save(body)
     call.emit("payment_intent.canceled", body)
     return body
+
+
+def _check_moto(call: Call, params: Params) -> None:
+    """Only a server may mark an order by mail or telephone, and only for an account that is enabled for them."""
+    if not ((params.get("payment_method_options") or {}).get("card") or {}).get("moto"):
+        return
+    field = "payment_method_options[card][moto]"
+    if call.browser:
+        raise invalid(f"{field} can only be set with a secret key.", field)
+    if call.world.account.startswith(WITHOUT_MOTO):
+        raise invalid(f"You cannot set {field}: your account is not enabled for MOTO payments.", field)
 
 
 def _options(body: Body, params: Params) -> None:

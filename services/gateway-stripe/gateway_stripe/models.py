@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, MetaData, String, Text
+from sqlalchemy import BigInteger, Index, MetaData, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db import NAMING, Moment, partial_index
@@ -13,13 +13,15 @@ class StripeModel(DeclarativeBase):
 
 
 class Account(StripeModel):
-    """A business's Stripe: its mode, whether clients may pay by themselves, and what it is registered with."""
+    """A business's Stripe: its mode, whether clients may pay by themselves, and whether Stripe has enabled the account
+    for mail and telephone orders (MOTO)."""
 
     __tablename__ = "stripe_accounts"
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     mode: Mapped[str] = mapped_column(String(4))
     allow_client_initiated_payments: Mapped[bool]
+    mail_and_telephone_orders: Mapped[bool] = mapped_column(server_default=false())
     updated_at: Mapped[datetime] = mapped_column(Moment)
 
 

@@ -449,6 +449,84 @@ def test_send_test_without_a_way_back_is_red_at_the_end(shop: Shop, monkeypatch:
     assert "CALLBACK_BASE_URL" in answer["steps"][4]["fix"]
 
 
+def typed(shop: Shop, number: str = "4242424242424242") -> str:
+    """What Stripe.js makes of a card in its field, when it is not to confirm by itself."""
+    card = {"number": number, "exp_month": "12", "exp_year": "2040", "cvc": "123"}
+    answer = requests.post(
+        f"{shop.sandbox_url}/stripe/v1/payment_methods", timeout=20, headers={"Authorization": f"Bearer {TEST_PUBLIC}"},
+        data={"type": "card", **{f"card[{name}]": value for name, value in card.items()}},
+    )  # fmt: skip
+    return str(answer.json()["id"])
+
+
+def order(shop: Shop, card: str, **more: Any) -> Any:
+    key = more.pop("key", None)
+    body = {"client_id": "c1", "amount_minor": 4500, "payment_method_id": card, **more}
+    return shop.call("POST", "/stripe/mail-and-telephone-orders", body, key=key)
+
+
+def test_a_telephone_order_is_marked_and_asks_nobody(shop: Shop) -> None:
+    shop.set_up(mail_and_telephone_orders=True)
+    answer = order(shop, typed(shop, "4000002760003184"), invoice_number="INV-000012", save_card=True, key="one")
+    assert (answer.status_code, answer.json["status"]) == (201, "succeeded")
+    (event,) = shop.wait_for(GatewayPaymentSucceeded)
+    assert (event.amount_minor, event.source, event.invoice_number) == (4500, "pay_assist", "INV-000012")
+    assert (event.recorded_by.type, event.recorded_by.name) == ("staff", "Sam Staff")
+    intent = shop.stripe.v1.payment_intents.retrieve(answer.json["payment_intent_id"])
+    assert intent.payment_method_options is not None
+    assert intent.payment_method_options.card is not None
+    assert intent.payment_method_options.card["moto"] is True
+    assert len(shop.call("GET", "/clients/c1/payment-methods").json["items"]) == 1
+    assert len(shop.captured()) == 1
+
+
+def test_a_telephone_order_that_is_repeated_charges_once(shop: Shop) -> None:
+    shop.set_up(mail_and_telephone_orders=True)
+    card = typed(shop)
+    shop.faults(fail_next="all", fail_with="charge_then_hang", fail_at="payment_intents", seconds=3)
+    assert order(shop, card, key="one").json["status"] == "unknown"
+    shop.faults()
+    again = order(shop, card, key="one")
+    assert again.json["status"] == "succeeded"
+    assert len(shop.captured()) == 1
+    assert len(shop.wait_for(GatewayPaymentSucceeded)) == 1
+
+
+def test_a_telephone_order_that_is_declined_is_an_answer(shop: Shop) -> None:
+    shop.set_up(mail_and_telephone_orders=True)
+    answer = order(shop, typed(shop, "4000000000009995"))
+    assert (answer.status_code, answer.json["status"]) == (201, "declined")
+    assert answer.json["decline_code"] == "insufficient_funds"
+    assert order(shop, typed(shop)).json["status"] == "succeeded"
+
+
+def test_telephone_orders_where_they_are_not_taken(shop: Shop) -> None:
+    shop.set_up()
+    refused = order(shop, "pm_card_visa")
+    assert (refused.status_code, refused.json["code"]) == (403, "moto_not_enabled")
+    shop.set_up(
+        test_secret_key="sk_test_nomoto00000000000", test_publishable_key="pk_test_nomoto00000000000",
+        mail_and_telephone_orders=True,
+    )  # fmt: skip
+    refused = order(shop, "pm_card_visa")
+    assert (refused.status_code, refused.json["code"]) == (409, "moto_not_allowed")
+    assert "turn them off" in refused.json["detail"]
+    client = shop.gateway.token("gateway:charge", actor=CLIENT)
+    body = {"client_id": "c1", "amount_minor": 4500, "payment_method_id": "pm_card_visa"}
+    asked = shop.call("POST", "/stripe/mail-and-telephone-orders", body, token=client)
+    assert asked.status_code == 404
+    assert shop.captured() == []
+
+
+def test_settings_that_are_left_out_stay(shop: Shop) -> None:
+    shop.set_up(mail_and_telephone_orders=True)
+    assert shop.call("PUT", "/stripe", {"mode": "test"}).status_code == 200
+    shown = shop.call("GET", "/stripe").json
+    assert (shown["allow_client_initiated_payments"], shown["mail_and_telephone_orders"]) == (True, True)
+    assert shop.call("PUT", "/stripe", {"mode": "test", "mail_and_telephone_orders": False}).status_code == 200
+    assert shop.call("GET", "/stripe").json["mail_and_telephone_orders"] is False
+
+
 def test_a_notice_is_shown_without_secrets_and_translated_again(shop: Shop) -> None:
     shop.set_up()
     begun = shop.begin().json

@@ -81,6 +81,10 @@ class Remit:
     def charge_saved_card(self, body: dict[str, Any], key: str) -> dict[str, Any]:
         return dict(self._ask("gateway-stripe", "POST", "/stripe/charges", "gateway:charge", body, key).json())
 
+    def take_order(self, body: dict[str, Any], key: str) -> dict[str, Any]:
+        path = "/stripe/mail-and-telephone-orders"
+        return dict(self._ask("gateway-stripe", "POST", path, "gateway:charge", body, key).json())
+
     def sync(self, intent_id: str) -> dict[str, Any]:
         """What Stripe says of a payment now."""
         path = f"/stripe/payment-intents/{_safe(intent_id)}/sync"

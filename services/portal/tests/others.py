@@ -18,8 +18,8 @@ INVOICE = {
     "outstanding_minor": 4500, "due_on": "2026-12-01",
 }  # fmt: skip
 STRIPE = {
-    "mode": "test", "allow_client_initiated_payments": True, "test_publishable_key": "pk_test_x",
-    "test_secret_key": "…0000",
+    "mode": "test", "allow_client_initiated_payments": True, "mail_and_telephone_orders": False,
+    "test_publishable_key": "pk_test_x", "test_secret_key": "…0000",
 }  # fmt: skip
 INTENT = {"payment_intent_id": "pi_1", "client_secret": "pi_1_secret_x", "publishable_key": "pk_test_x"}
 CARD = {"id": "pm_1", "brand": "visa", "last4": "4242", "expires": "2034-12"}

@@ -80,6 +80,54 @@ def test_the_way_back_asks_and_does_not_believe(portal: Any, others: Others) -> 
         assert ada.get("/home/paid", query_string={"payment_intent": bad}).status_code == 404
 
 
+ORDERS = "/stripe/mail-and-telephone-orders"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"status": "succeeded", "payment_intent_id": "pi_1"}, {"go_to": "/assist/c1/paid?payment_intent=pi_1"}),
+        (
+            {"status": "declined", "decline_code": "stolen_card", "detail": "No."},
+            {"words": "Declined. No. Reason: stolen card. Nothing was charged.", "is_final": True, "finish_url": None},
+        ),
+        (
+            {"status": "authentication_required", "authenticate_url": "https://x.example/pay", "detail": "."},
+            {"is_final": True, "finish_url": "https://x.example/pay"},
+        ),
+        ({"status": "unknown", "detail": "Silent."}, {"is_final": False, "finish_url": None}),
+    ],
+)
+def test_a_telephone_order(portal: Any, others: Others, answer: dict[str, Any], expected: dict[str, Any]) -> None:
+    others.tell("GET", "/stripe", 200, {**STRIPE, "mail_and_telephone_orders": True})
+    others.tell("POST", ORDERS, 201, answer)
+    sam = portal.staff()
+    begun = begin(sam, "/assist/c1", "/assist/c1/pay", amount="45").json
+    assert begun == {
+        "publishable_key": "pk_test_x", "money": "$45.00", "amount_minor": 4500, "currency": "usd",
+        "order_path": "/assist/c1/order",
+    }  # fmt: skip
+    assert all(asked["path"] != "/stripe/payment-intents" for asked in others.asked)
+    typed = {"amount": "45", "payment_method": "pm_9", "amount_minor": "4500"}
+    said = begin(sam, "/assist/c1", begun["order_path"], **typed).json
+    assert said.items() >= expected.items()
+    asked = others.last(ORDERS)
+    assert (asked["body"]["payment_method_id"], asked["claims"]["actor"]["type"]) == ("pm_9", "staff")
+    begin(sam, "/assist/c1", begun["order_path"], **typed)
+    assert others.last(ORDERS)["key"] == asked["key"]
+    begin(sam, "/assist/c1", begun["order_path"], **{**typed, "payment_method": "pm_10"})
+    assert others.last(ORDERS)["key"] != asked["key"]
+
+
+def test_a_telephone_order_of_another_amount_than_was_shown(portal: Any, others: Others) -> None:
+    others.tell("GET", "/invoices/INV-000012", 200, {**INVOICE, "outstanding_minor": 4000})
+    typed = {"invoice": "INV-000012", "payment_method": "pm_9", "amount_minor": "4500"}
+    refused = begin(portal.staff(), "/assist/c1", "/assist/c1/order", **typed)
+    assert refused.status_code == 422
+    assert "$40.00" in refused.json["detail"]
+    assert all(asked["path"] != ORDERS for asked in others.asked)
+
+
 def test_a_business_that_takes_no_cards(portal: Any, others: Others) -> None:
     others.tell("GET", "/stripe", 200, {**STRIPE, "allow_client_initiated_payments": False})
     ada = portal.client()

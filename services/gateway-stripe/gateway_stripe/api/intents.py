@@ -42,6 +42,17 @@ class ChargeBody(Body):
     invoice_number: OptionalLine = Field(default=None, max_length=50)
 
 
+class OrderBody(Body):
+    client_id: Id
+    amount_minor: AmountMinor
+    currency: Currency | None = None
+    payment_method_id: str = Field(
+        min_length=1, max_length=100, description="Of the card that was typed into Stripe's own field"
+    )
+    invoice_number: OptionalLine = Field(default=None, max_length=50)
+    save_card: StrictBool = False
+
+
 class ReconcileBody(Body):
     since_hours: int = Field(default=24, ge=1, le=24 * 30)
 
@@ -70,6 +81,19 @@ def charge_card(path: BusinessPath, body: ChargeBody) -> tuple[Any, int]:
         invoice_number=body.invoice_number, payment_method_id=body.payment_method_id,
     )  # fmt: skip
     answer, is_repeat = intents.charge_saved_card(runtime(), path.business_id, wanted, caller(), _key())
+    return _marked(answer, is_repeat), 201
+
+
+@api.post(f"{B}/stripe/mail-and-telephone-orders")
+@endpoint("gateway:charge", in_stages=True)
+def take_order(path: BusinessPath, body: OrderBody) -> tuple[Any, int]:
+    """Charge a card typed by staff for a client who is not there (MOTO); a decline is an answer, not an error"""
+    caller().require_staff("client")
+    wanted = Wanted(
+        client_id=body.client_id, amount_minor=body.amount_minor, source="pay_assist", currency=body.currency,
+        invoice_number=body.invoice_number, save_card=body.save_card, payment_method_id=body.payment_method_id,
+    )  # fmt: skip
+    answer, is_repeat = intents.take_order(runtime(), path.business_id, wanted, caller(), _key())
     return _marked(answer, is_repeat), 201
 
 

@@ -14,12 +14,14 @@ from gateway_stripe.usecases import accounts, test_transaction
 api = APIBlueprint("stripe_settings", __name__, abp_tags=[Tag(name="Settings")], abp_security=[{"bearer": []}])
 
 Key = Field(default=None, max_length=300, description="Left out: what was saved stays")
+Switch = Field(default=None, description="Left out: what was saved stays; off at first")
 
 
 class SettingsBody(Body):
     mode: Literal["test", "live"]
     currency: Currency | None = Field(default=None, description="The business's; another is refused")
-    allow_client_initiated_payments: StrictBool = False
+    allow_client_initiated_payments: StrictBool | None = Switch
+    mail_and_telephone_orders: StrictBool | None = Switch
     test_publishable_key: str | None = Key
     test_secret_key: str | None = Key
     live_publishable_key: str | None = Key

@@ -16,6 +16,7 @@ from gateway_stripe.models import Account, Intent, Keys
 
 REGISTER = "register"
 MODES = ("test", "live")
+SWITCHES = ("allow_client_initiated_payments", "mail_and_telephone_orders")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def settings_of(session: Session, business_id: str) -> dict[str, Any]:
     account = session.get(Account, business_id)
     found: dict[str, Any] = {
         "mode": account.mode if account else "test",
-        "allow_client_initiated_payments": bool(account and account.allow_client_initiated_payments),
+        **{name: bool(account and getattr(account, name)) for name in SWITCHES},
     }
     for mode in MODES:
         keys = session.get(Keys, (business_id, mode))
@@ -45,7 +46,7 @@ def settings_of(session: Session, business_id: str) -> dict[str, Any]:
 
 
 def save(runtime: Runtime, session: Session, business_id: str, wanted: dict[str, Any]) -> None:
-    """Save what is named; a key that is left out stays. Keys that are new are registered at Stripe by a job. Raises
+    """Save what is named; what is left out stays. Keys that are new are registered at Stripe by a job. Raises
     Invalid naming each field that is wrong, Conflict."""
     new_keys = {field: wanted[field].strip() for field in rules.FIELDS if wanted.get(field)}
     errors = [
@@ -57,11 +58,13 @@ def save(runtime: Runtime, session: Session, business_id: str, wanted: dict[str,
         raise Invalid("key_wrong", f"{errors[0].field}: {errors[0].message}. Nothing was saved.", errors)
     account = session.get(Account, business_id, with_for_update=True)
     if account is None:
-        account = Account(business_id=business_id, mode="test", allow_client_initiated_payments=False)
+        account = Account(business_id=business_id, mode="test", **dict.fromkeys(SWITCHES, False))
         session.add(account)
     _refuse_test_after_live(session, account, wanted["mode"])
     account.mode = wanted["mode"]
-    account.allow_client_initiated_payments = wanted["allow_client_initiated_payments"]
+    for name in SWITCHES:
+        if wanted[name] is not None:
+            setattr(account, name, wanted[name])
     account.updated_at = clock.now()
     session.flush()
     for mode in MODES:
@@ -139,4 +142,15 @@ def require_client_payments(session: Session, business_id: str) -> None:
         raise Forbidden(
             "client_payments_not_allowed",
             "This business takes card payments through its staff only. Ask them to take the payment.",
+        )
+
+
+def require_mail_and_telephone_orders(session: Session, business_id: str) -> None:
+    """Raise Forbidden unless the business says that Stripe has enabled its account for them."""
+    account = session.get(Account, business_id)
+    if account is None or not account.mail_and_telephone_orders:
+        raise Forbidden(
+            "moto_not_enabled",
+            "Mail and telephone orders are off. Ask Stripe's support to enable them for the account, then turn them"
+            " on under Account, Online Payments.",
         )

@@ -1,5 +1,6 @@
 """PaymentIntents: a payment on the page, a charge of a saved card by one click, and what became of either."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,7 +27,7 @@ CLOCKS_APART = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Wanted:
-    """A payment to take. `payment_method_id`: the saved card to charge now, off session."""
+    """A payment to take. `payment_method_id`: the card to charge now, saved or, as a mail or telephone order, typed."""
 
     client_id: str
     amount_minor: int
@@ -81,14 +82,51 @@ def charge_saved_card(
     """Charge a saved card off session. A decline, and a bank that wants the client, are answers. Raises as `start`."""
     opened, business, _ = _prepare(runtime, business_id, wanted, caller)
 
-    def act(operation: Operation) -> dict[str, Any]:
+    def card() -> dict[str, Any]:
         card_id, customer_id = _saved_card(runtime, opened, wanted)
-        params = _params(business, wanted, operation, caller) | {
-            "customer": customer_id, "payment_method": card_id, "confirm": True, "off_session": True,
-            "payment_method_types": ["card"], "expand": ["latest_charge.balance_transaction"],
+        return {"customer": customer_id, "payment_method": card_id, "off_session": True}
+
+    return _charge(runtime, opened, business, wanted, caller, request_key, "charge", card)
+
+
+def take_order(
+    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller, request_key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Charge a card that staff typed for a client who is not there, marked as a mail or telephone order (MOTO): its
+    bank asks nobody to confirm. Answers and raises as `charge_saved_card`, and Forbidden, Conflict where the account
+    does not take them."""
+    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
+    with runtime.database.read() as session:
+        accounts.require_mail_and_telephone_orders(session, business_id)
+
+    def card() -> dict[str, Any]:
+        typed: dict[str, Any] = {
+            "payment_method": wanted.payment_method_id,
+            "payment_method_options": {"card": {"moto": True}},
+            # A bank that asks all the same is an answer, not an intent that waits for a client who is not there.
+            "error_on_requires_action": True,
+        }
+        if wanted.save_card:
+            typed["customer"] = cards.customer_of(runtime, opened, wanted.client_id)
+            typed["setup_future_usage"] = "off_session"
+        return typed
+
+    return _charge(runtime, opened, business, wanted, caller, request_key, "order", card)
+
+
+def _charge(
+    runtime: Runtime, opened: Opened, business: BusinessFacts, wanted: Wanted, caller: Caller,
+    request_key: str | None, kind: str, card: Callable[[], dict[str, Any]],
+) -> tuple[dict[str, Any], bool]:  # fmt: skip
+    """Make a PaymentIntent and confirm it at once with the card that `card` tells of."""
+    business_id = opened.business_id
+
+    def act(operation: Operation) -> dict[str, Any]:
+        params = _params(business, wanted, operation, caller) | card() | {
+            "confirm": True, "payment_method_types": ["card"], "expand": ["latest_charge.balance_transaction"],
         }  # fmt: skip
         try:
-            return _create(opened.stripe, params, operations.idempotency_key(operation, "charge"))
+            return _create(opened.stripe, params, operations.idempotency_key(operation, kind))
         except Declined as declined:
             return {"declined": vars(declined)}
 
@@ -111,7 +149,7 @@ def charge_saved_card(
 
     try:
         return operations.run(
-            runtime.database, business_id, "charge", caller.sub, request_key, wanted.as_request(), opened.mode, act,
+            runtime.database, business_id, kind, caller.sub, request_key, wanted.as_request(), opened.mode, act,
             lambda operation: _look_for(opened, operation), record,
         )  # fmt: skip
     except Unavailable as silence:
@@ -207,6 +245,12 @@ def _create(stripe: Stripe, params: dict[str, Any], key: str) -> dict[str, Any]:
     try:
         return stripe.create_intent(params, key)
     except Refused as refused:
+        if refused.param is not None and "moto" in refused.param:
+            raise Conflict(
+                "moto_not_allowed",
+                f"Stripe does not take mail and telephone orders for this account: {refused.message} Ask Stripe's"
+                " support to enable them, or turn them off under Account, Online Payments.",
+            ) from refused
         field = "amount_minor" if refused.code in amounts.AMOUNT_CODES else refused.param or "payment"
         raise Invalid(
             refused.code, refused.message, [FieldError(field, refused.message, code=refused.code)]

@@ -1,5 +1,6 @@
 """Pay Assist: staff find a client, and take a payment from a typed or a saved card. Who did it is the actor."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -37,10 +38,20 @@ def show(client_id: str) -> ResponseReturnValue:
 @screens.post("/assist/<client_id>/pay")
 @screen(*STAFF)
 def begin(client_id: str) -> ResponseReturnValue:
-    """For pay.js: begin the payment that the form describes."""
+    """For pay.js: begin the payment that the form describes. As a telephone order there is nothing to begin before its
+    card is typed."""
     edge.for_script_only()
     remit, form = edge.remit(), request.form
     due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
+    desk = paying.card_desk(remit)
+    if desk.by_telephone:
+        return {
+            "publishable_key": desk.publishable_key,
+            "money": due.money,
+            "amount_minor": due.amount_minor,
+            "currency": due.currency.lower(),
+            "order_path": url_for("assist.take_order", client_id=client_id),
+        }
     begun, is_paid = paying.begin(
         remit, client_id, due, form.get("attempt", ""), by_staff=True, save_card="save_card" in form
     )
@@ -61,18 +72,39 @@ def charge(client_id: str) -> ResponseReturnValue:
         due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
     except Invalid as wrong:
         return _page(client_id, problem=wrong.detail), 422
-    try:
-        answer = paying.charge(remit, client_id, due, card_id, attempt)
-    except Unavailable as silence:  # it may have been charged: the same attempt finds out
-        answer = {"status": "unknown", "detail": silence.detail}
-    outcome = outcomes.one_click(
-        answer["status"], due.money, client["name"], answer.get("detail", ""), answer.get("decline_code", "")
-    )
+    answer, outcome = _charged(client["name"], due, lambda: paying.charge(remit, client_id, due, card_id, attempt))
     again = {"attempt": attempt, "card": card_id} if answer["status"] == "unknown" else None
     look = None
     if answer["status"] in ("succeeded", "processing"):  # the balance follows; the page looks there for it
         look = url_for("assist.paid", client_id=client_id, payment_intent=answer["payment_intent_id"])
     return _page(client_id, outcome=outcome, again=again, look=look, finish_url=answer.get("authenticate_url"))
+
+
+@screens.post("/assist/<client_id>/order")
+@screen(*STAFF)
+def take_order(client_id: str) -> ResponseReturnValue:
+    """For pay.js: charge the card that was typed, as a mail or telephone order, and say what became of it."""
+    edge.for_script_only()
+    remit, form = edge.remit(), request.form
+    due = paying.what_is_due(remit, client_id, form.get("invoice", ""), form.get("amount", ""))
+    if str(due.amount_minor) != form.get("amount_minor"):
+        raise Invalid(
+            "amount_changed", f"It is {due.money} by now. Go back, and look at it again. Nothing was charged."
+        )
+    answer, outcome = _charged(
+        remit.client(client_id)["name"], due,
+        lambda: paying.take_order(
+            remit, client_id, due, form.get("payment_method", ""), form.get("attempt", ""),
+            save_card="save_card" in form,
+        ),
+    )  # fmt: skip
+    if answer["status"] in ("succeeded", "processing"):
+        return {"go_to": url_for("assist.paid", client_id=client_id, payment_intent=answer["payment_intent_id"])}
+    return {
+        "words": f"{outcome.title}. {outcome.detail}",
+        "is_final": outcome.is_final,
+        "finish_url": answer.get("authenticate_url"),
+    }
 
 
 @screens.get("/assist/<client_id>/paid")
@@ -86,6 +118,18 @@ def paid(client_id: str) -> ResponseReturnValue:
         return {**state, "balance": balance["in_words"]}
     client = remit.client(client_id)
     return render_template("paid.html", business=remit.business(), balance=balance, state=state, client=client)
+
+
+def _charged(
+    name: str, due: paying.Due, charge: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], outcomes.Outcome]:
+    """What became of a charge, and in words."""
+    try:
+        answer = charge()
+    except Unavailable as silence:  # it may have been charged: the same attempt finds out
+        answer = {"status": "unknown", "detail": silence.detail}
+    detail, decline_code = answer.get("detail", ""), answer.get("decline_code", "")
+    return answer, outcomes.one_click(answer["status"], due.money, name, detail, decline_code)
 
 
 def _page(client_id: str, **more: Any) -> str:

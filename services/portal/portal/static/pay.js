@@ -9,10 +9,18 @@
   var state = document.getElementById('pay-state'), start = document.getElementById('start');
   var confirm = document.getElementById('confirm'), back = document.getElementById('back');
   var begun = null, stripe = null, elements = null;
+  var typed = null; // the card of a telephone order whose outcome is not known
 
   function say(words, isBad) {
     state.textContent = words || '';
     state.classList.toggle('bad', Boolean(isBad));
+  }
+
+  function offer(words, url) {
+    var link = document.createElement('a');
+    link.href = url;
+    link.textContent = words;
+    state.append(' ', link);
   }
 
   function busy(isBusy) {
@@ -20,20 +28,27 @@
     [start, confirm, back].forEach(function (button) { button.disabled = isBusy; });
   }
 
-  function ask() {
-    return fetch(form.dataset.start, {
-      method: 'POST', body: new FormData(form), headers: { Accept: 'application/json' }, credentials: 'same-origin'
+  function ask(path, more) {
+    var said = new FormData(form);
+    Object.keys(more || {}).forEach(function (name) { said.set(name, more[name]); });
+    return fetch(path, {
+      method: 'POST', body: said, headers: { Accept: 'application/json' }, credentials: 'same-origin'
     }).then(function (response) {
       return response.json().then(function (body) {
-        if (!response.ok) throw new Error(body.detail || 'It did not work. Try again.');
-        return body;
+        if (response.ok) return body;
+        var error = new Error(body.detail || 'It did not work. Try again.');
+        error.isRefusal = response.status < 500; // otherwise nobody knows what became of it
+        throw error;
       });
     });
   }
 
   function showCard() {
     stripe = window.Stripe(begun.publishable_key);
-    elements = stripe.elements({ clientSecret: begun.client_secret });
+    elements = stripe.elements(begun.order_path ? {
+      mode: 'payment', amount: begun.amount_minor, currency: begun.currency, paymentMethodTypes: ['card'],
+      paymentMethodCreation: 'manual'
+    } : { clientSecret: begun.client_secret });
     elements.create('payment').mount('#card');
     document.getElementById('card-title').textContent = 'Card for ' + begun.money;
     confirm.textContent = 'Pay ' + begun.money;
@@ -49,7 +64,7 @@
     if (!window.Stripe) return say('The payment service could not be loaded. Reload the page to try again.', true);
     busy(true);
     say('One moment …');
-    ask().then(function (answer) {
+    ask(form.dataset.start).then(function (answer) {
       if (answer.go_to) return location.assign(answer.go_to);
       begun = answer;
       say('');
@@ -57,9 +72,39 @@
     }).catch(function (error) { say(error.message, true); }).then(function () { busy(false); });
   });
 
+  // Staff typed the card for a client who is not there: the server charges it, and marks it so.
+  function order() {
+    (typed ? Promise.resolve({ paymentMethod: { id: typed } }) : elements.submit().then(function (checked) {
+      return checked.error ? checked : stripe.createPaymentMethod({ elements: elements });
+    })).then(function (made) {
+      if (made.error) return say(made.error.message, true);
+      typed = made.paymentMethod.id; // until it is known what became of it: asked again, it is charged once
+      return ask(begun.order_path, { payment_method: typed, amount_minor: begun.amount_minor }).then(function (answer) {
+        if (answer.go_to) {
+          location.assign(answer.go_to);
+          return new Promise(function () {}); // the page is left
+        }
+        if (answer.is_final) typed = null;
+        say(answer.words, true);
+        if (answer.finish_url) offer('Open the link here', answer.finish_url);
+      }, function (error) {
+        if (error.isRefusal) typed = null;
+        say(typed ? 'It is not known whether the card was charged. “Ask again” finds out, and cannot charge twice.'
+          : error.message, true);
+      });
+    }).catch(function () {
+      say('The card could not be read. Try again.', true);
+    }).then(function () {
+      busy(false);
+      back.hidden = document.getElementById('card').hidden = Boolean(typed);
+      confirm.textContent = typed ? 'Ask again' : 'Pay ' + begun.money;
+    });
+  }
+
   confirm.addEventListener('click', function () {
     busy(true);
     say('Paying …');
+    if (begun.order_path) return order();
     stripe.confirmPayment({
       elements: elements,
       clientSecret: begun.client_secret,

@@ -13,10 +13,13 @@ INVOICES_SHOWN = 20
 
 @dataclass(frozen=True)
 class CardDesk:
-    """Whether the business takes cards, and whether clients may begin."""
+    """Whether the business takes cards, whether clients may begin, and whether a card that staff type for a client who
+    is not there is charged as a mail or telephone order. `publishable_key` is what Stripe.js is opened with."""
 
     is_open: bool
-    for_clients: bool
+    for_clients: bool = False
+    by_telephone: bool = False
+    publishable_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,17 @@ def card_desk(remit: Remit) -> CardDesk:
     try:
         found = Remit(remit.runtime, remit.business_id).card_settings()
     except Refused:
-        return CardDesk(False, False)
+        return CardDesk(is_open=False)
     mode = found["mode"]
-    is_open = bool(found[f"{mode}_publishable_key"] and found[f"{mode}_secret_key"])
-    return CardDesk(is_open, is_open and bool(found["allow_client_initiated_payments"]))
+    publishable_key = found[f"{mode}_publishable_key"]
+    if not (publishable_key and found[f"{mode}_secret_key"]):
+        return CardDesk(is_open=False)
+    return CardDesk(
+        is_open=True,
+        for_clients=bool(found["allow_client_initiated_payments"]),
+        by_telephone=bool(found["mail_and_telephone_orders"]),
+        publishable_key=publishable_key,
+    )
 
 
 def what_is_due(remit: Remit, client_id: str, choice: str, amount: str) -> Due:
@@ -94,6 +104,17 @@ def charge(remit: Remit, client_id: str, due: Due, card_id: str, attempt: str) -
         "invoice_number": due.invoice_number, "payment_method_id": card_id,
     }  # fmt: skip
     return remit.charge_saved_card(body, _key(remit, attempt, body))
+
+
+def take_order(
+    remit: Remit, client_id: str, due: Due, card_id: str, attempt: str, *, save_card: bool = False
+) -> dict[str, Any]:
+    """Charge a card that staff typed, as a mail or telephone order; one attempt charges one card once."""
+    body = {
+        "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
+        "invoice_number": due.invoice_number, "payment_method_id": card_id, "save_card": save_card,
+    }  # fmt: skip
+    return remit.take_order(body, _key(remit, attempt, body))
 
 
 def _key(remit: Remit, attempt: str, body: dict[str, Any]) -> str:
