@@ -31,6 +31,11 @@ class _GatewayMoney(_GatewayFacts):
     source: Source
     invoice_number: str | None = None
     recorded_by: Actor | None = None
+    payer_id: str | None = Field(default=None, description="The gateway's own id of who paid; no address, no name")
+    payer_client_ids: list[str] = Field(
+        default_factory=list,
+        description="Clients whose e-mail address is the payer's, where it does not say whose it is",
+    )
     happened_at: datetime
 
 
