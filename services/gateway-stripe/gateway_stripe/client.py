@@ -6,21 +6,15 @@ from typing import Any, NoReturn
 
 import stripe
 
+from common.gateway.calls import Refused, Unknown
 from common.jobs import TryLater
 
 stripe.enable_telemetry = False
+GATEWAY = "Stripe"
 API_VERSION = stripe.api_version
 RETRIES = 2
 CONNECT_SECONDS = 3.0
 PAGE = 100
-
-
-class Refused(Exception):
-    """Stripe refused the request for good. `code` is Stripe's, or ours where it gives none."""
-
-    def __init__(self, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.code, self.message, self.param = code, message, param
 
 
 class Declined(Exception):
@@ -29,10 +23,6 @@ class Declined(Exception):
     def __init__(self, code: str, decline_code: str | None, message: str, intent: dict[str, Any] | None) -> None:
         super().__init__(message)
         self.code, self.decline_code, self.message, self.intent = code, decline_code, message, intent
-
-
-class Unknown(Exception):
-    """Nobody knows whether Stripe did it: no answer, or an answer that says nothing of it. It is asked for later."""
 
 
 class Stripe:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from common import clock, directory, jobs
+from common import directory, jobs
 from common.events.gateways import GatewayTestNoticed
 from common.events.payments import RefundRequested
+from common.gateway import proof
 from common.inbox import Handlers
-from gateway_stripe.models import TestRun
 from gateway_stripe.usecases import refunds
 
 
@@ -26,17 +26,8 @@ def make_refunds(events: Sequence[RefundRequested], session: Session) -> None:
     ])  # fmt: skip
 
 
-def note_tests(events: Sequence[GatewayTestNoticed], session: Session) -> None:
-    """A test's callback is back, through the bus."""
-    for event in events:
-        run = session.get(TestRun, (event.business_id, event.test_id))
-        if run is not None and run.noticed_at is None:
-            run.noticed_at = clock.now()
-    session.flush()
-
-
 HANDLERS: Handlers = {
     **directory.HANDLERS,
     RefundRequested: make_refunds,
-    GatewayTestNoticed: note_tests,
+    GatewayTestNoticed: proof.note,
 }

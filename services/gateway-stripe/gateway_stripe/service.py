@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common import directory
+from common.gateway.models import GatewayModel
 from common.service import Service
 from gateway_stripe.api import blueprints
 from gateway_stripe.commands import COMMANDS
@@ -20,7 +21,7 @@ service = Service(
     jobs=JOBS,
     timers=TIMERS,
     commands=COMMANDS,
-    metadata=[directory.DirectoryModel.metadata, StripeModel.metadata],
+    metadata=[directory.DirectoryModel.metadata, GatewayModel.metadata, StripeModel.metadata],
     migrations=[directory.MIGRATIONS, Path(__file__).parents[1] / "migrations"],
     settings=StripeServiceSettings,
 )

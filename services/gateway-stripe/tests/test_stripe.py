@@ -21,12 +21,15 @@ from common.events.gateways import (
     GatewayTestNoticed,
 )
 from common.events.payments import RefundRequested
+from common.gateway import notices as kept
+from common.gateway import proof
+from common.gateway.models import Notice, Told
 from common.ids import new_id
 from common.testing import eventually
 from gateway_stripe import commands
-from gateway_stripe.models import Keys, Notice, Told
+from gateway_stripe.models import Keys
 from gateway_stripe.settings import StripeServiceSettings
-from gateway_stripe.usecases import accounts, notices, polling, reconcile, test_transaction
+from gateway_stripe.usecases import accounts, polling, reconcile
 
 
 def _succeeded(intent_id: str, *, business: str = "b1", livemode: bool = False) -> bytes:
@@ -373,13 +376,13 @@ def test_fifteen_forgeries_record_nothing_and_each_says_why(shop: Shop) -> None:
 def test_what_is_not_taken_does_not_fill_the_store(shop: Shop) -> None:
     shop.set_up()
     base = shop.gateway.runtime.settings.callback_base_url  # type: ignore[attr-defined]
-    for number in range(notices.NOT_TAKEN_AN_HOUR + 5):
+    for number in range(kept.NOT_TAKEN_AN_HOUR + 5):
         for business_id in ("b1", "b-unheard-of"):
             url = f"{base}/webhooks/stripe/{business_id}"
             assert requests.post(url, data=f"{{{number}", timeout=10).status_code == 400
     with shop.gateway.runtime.database.read() as session:
-        kept = session.scalars(select(Notice.business_id).where(Notice.mode == notices.NOT_TAKEN)).all()
-    assert kept == ["b1"] * notices.NOT_TAKEN_AN_HOUR
+        kept = session.scalars(select(Notice.business_id).where(Notice.mode == kept.NOT_TAKEN)).all()
+    assert kept == ["b1"] * kept.NOT_TAKEN_AN_HOUR
 
 
 def test_another_business_on_the_same_account_takes_only_its_own(shop: Shop) -> None:
@@ -443,7 +446,7 @@ def test_send_test_tells_a_withdrawn_key(shop: Shop) -> None:
 def test_send_test_without_a_way_back_is_red_at_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.set_up()
     shop.faults(drop_next="all")
-    monkeypatch.setattr(test_transaction, "WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(proof, "WAIT_SECONDS", 1.0)
     answer = shop.call("POST", "/stripe/test-transaction").json
     assert [step["ok"] for step in answer["steps"]] == [True] * 4 + [False]
     assert "CALLBACK_BASE_URL" in answer["steps"][4]["fix"]

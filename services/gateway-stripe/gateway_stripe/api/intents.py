@@ -10,10 +10,11 @@ from pydantic import Field, StrictBool
 
 from common import clock
 from common.errors import NotFound
+from common.gateway.calls import plainly
 from common.web.app import B, caller, endpoint, runtime
 from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
+from gateway_stripe.client import GATEWAY
 from gateway_stripe.usecases import intents, reconcile
-from gateway_stripe.usecases.asking import plainly
 from gateway_stripe.usecases.intents import Wanted
 
 api = APIBlueprint("stripe_payments", __name__, abp_tags=[Tag(name="Payments by card")], abp_security=[{"bearer": []}])
@@ -115,7 +116,7 @@ def reconcile_payments(path: BusinessPath, body: ReconcileBody) -> dict[str, Any
     """Compare Stripe with us since a time, heal what was missed, and say what differs"""
     caller().require_staff("business")
     since = clock.now() - timedelta(hours=body.since_hours)
-    with plainly():
+    with plainly(GATEWAY):
         return reconcile.reconcile(runtime(), path.business_id, since)
 
 

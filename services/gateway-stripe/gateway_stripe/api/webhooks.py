@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from common import logs
+from common.gateway.notices import NotTaken
 from common.web.app import runtime
 from common.web.fields import Id
 from common.web.problems import problem
@@ -37,7 +38,7 @@ def take_notice(path: WebhookPath, raw: WebhookRaw) -> object:
     try:
         with runtime().database.write() as session:
             notices.receive(runtime(), session, path.business_id, body, _signature())
-    except notices.NotTaken as error:
+    except NotTaken as error:
         return _refused(path.business_id, body, str(error), 400)
     return {"received": True}
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.events import Event
 from common.events.gateways import (
     GatewayDisputeClosed,
     GatewayDisputeOpened,
@@ -24,6 +23,7 @@ from common.events.gateways import (
     GatewayTestNoticed,
 )
 from common.events.payments import Actor, Source
+from common.gateway.fact import Fact
 
 METADATA = "remit_"
 OUTCOMES = {"won": "won", "lost": "lost", "warning_closed": "withdrawn", "prevented": "withdrawn"}
@@ -35,16 +35,6 @@ class Context:
 
     business_id: str
     account_id: str
-
-
-@dataclass(frozen=True)
-class Fact:
-    """An event, and what makes it one of a kind: two notices of the same fact tell it once. `amount_minor`: the figure
-    in it that Stripe must still show later, of payments and fees."""
-
-    key: str
-    event: Event
-    amount_minor: int | None = None
 
 
 def metadata(

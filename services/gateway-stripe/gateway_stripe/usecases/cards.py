@@ -8,12 +8,13 @@ from common import clock
 from common.auth import Caller
 from common.directory import Directory
 from common.errors import Conflict, NotFound
+from common.gateway.calls import plainly
 from common.ids import new_id
 from common.runtime import Runtime
+from gateway_stripe.client import GATEWAY
 from gateway_stripe.models import Customer
 from gateway_stripe.usecases import accounts
 from gateway_stripe.usecases.accounts import Opened
-from gateway_stripe.usecases.asking import plainly
 
 
 def customer_of(runtime: Runtime, opened: Opened, client_id: str) -> str:
@@ -53,7 +54,7 @@ def start_saving(runtime: Runtime, business_id: str, client_id: str, caller: Cal
         if client.is_inactive(clock.today(business.time_zone)):
             raise Conflict("client_inactive", f"{client.name} is inactive and cannot save a card.")
         opened = accounts.open_account(runtime, session, business_id)
-    with plainly():
+    with plainly(GATEWAY):
         params = {
             "customer": customer_of(runtime, opened, client_id),
             "usage": "off_session",
@@ -74,14 +75,14 @@ def saved(runtime: Runtime, business_id: str, client_id: str) -> list[dict[str, 
     opened, customer_id = _customer(runtime, business_id, client_id)
     if customer_id is None:
         return []
-    with plainly():
+    with plainly(GATEWAY):
         return [_shown(card) for card in opened.stripe.cards(customer_id)]
 
 
 def remove(runtime: Runtime, business_id: str, client_id: str, payment_method_id: str) -> None:
     """Detach a card of the client's. Raises NotFound."""
     opened, customer_id = _customer(runtime, business_id, client_id)
-    with plainly():
+    with plainly(GATEWAY):
         mine = [card["id"] for card in opened.stripe.cards(customer_id)] if customer_id else []
         if payment_method_id not in mine:
             raise NotFound("card_not_found", "This client has no such saved card.")

@@ -13,13 +13,15 @@ from common.auth import Caller
 from common.directory import BusinessFacts, ClientFacts, Directory
 from common.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from common.events.payments import Source
+from common.gateway import facts, operations
+from common.gateway.calls import Refused, plainly
+from common.gateway.models import Operation
 from common.runtime import Runtime
-from gateway_stripe.client import Declined, Refused, Stripe
+from gateway_stripe.client import GATEWAY, Declined, Stripe
 from gateway_stripe.domain import amounts, translate
-from gateway_stripe.models import Intent, Operation
-from gateway_stripe.usecases import accounts, cards, confirmations, facts, operations
+from gateway_stripe.models import Intent
+from gateway_stripe.usecases import accounts, cards, confirmations
 from gateway_stripe.usecases.accounts import Opened
-from gateway_stripe.usecases.asking import plainly
 
 # What Stripe's clock and ours may differ by.
 CLOCKS_APART = timedelta(minutes=10)
@@ -67,11 +69,11 @@ def start(
         }
 
     answer, is_repeat = operations.run(
-        runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode, act,
-        lambda operation: _look_for(opened, operation), record,
+        GATEWAY, runtime.database, business_id, "intent", caller.sub, request_key, wanted.as_request(), opened.mode,
+        act, lambda operation: _look_for(opened, operation), record,
     )  # fmt: skip
     if operations.HANDED_OUT not in answer:
-        with plainly():
+        with plainly(GATEWAY):
             answer[operations.HANDED_OUT] = opened.stripe.intent(answer["payment_intent_id"])[operations.HANDED_OUT]
     return answer, is_repeat
 
@@ -149,8 +151,8 @@ def _charge(
 
     try:
         return operations.run(
-            runtime.database, business_id, kind, caller.sub, request_key, wanted.as_request(), opened.mode, act,
-            lambda operation: _look_for(opened, operation), record,
+            GATEWAY, runtime.database, business_id, kind, caller.sub, request_key, wanted.as_request(), opened.mode,
+            act, lambda operation: _look_for(opened, operation), record,
         )  # fmt: skip
     except Unavailable as silence:
         if silence.code != operations.UNKNOWN:
@@ -193,7 +195,7 @@ def sync(runtime: Runtime, business_id: str, intent_id: str) -> dict[str, Any]:
         if held is None:
             raise NotFound("not_found", "There is no such payment under way.")
         opened = accounts.open_account(runtime, session, business_id, held.mode)
-    with plainly():
+    with plainly(GATEWAY):
         intent = opened.stripe.intent(intent_id)
     with runtime.database.write() as session:
         facts.tell(session, translate.of_intent(opened.context, intent))

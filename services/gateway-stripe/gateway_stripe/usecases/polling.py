@@ -6,9 +6,9 @@ import orjson
 from sqlalchemy import select
 
 from common import clock, logs
+from common.gateway.calls import Refused, Unknown
 from common.jobs import TryLater
 from common.runtime import Runtime
-from gateway_stripe.client import Refused, Unknown
 from gateway_stripe.domain import translate
 from gateway_stripe.models import Account, Keys
 from gateway_stripe.usecases import accounts, notices
@@ -48,5 +48,5 @@ def poll_account(runtime: Runtime, business_id: str, mode: str) -> None:
     found = stripe.events_since(since, types)
     with runtime.database.write() as session:
         for event in found:
-            notices.keep(session, business_id, mode, event, orjson.dumps(event).decode())
+            notices.keep(session, business_id, mode, event, orjson.dumps(event))
         session.get_one(Keys, (business_id, mode), with_for_update=True).polled_until = now

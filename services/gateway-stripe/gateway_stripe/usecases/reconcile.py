@@ -5,22 +5,18 @@ from typing import Any
 
 from sqlalchemy import select
 
-from common import clock, logs
-from common.events.gateways import GatewayFeeKnown
-from common.jobs import TryLater
+from common import clock
+from common.gateway import drift, operations
 from common.runtime import Runtime
-from gateway_stripe.client import Refused, Unknown
 from gateway_stripe.domain import translate
-from gateway_stripe.models import Account, Intent, Keys, Operation
-from gateway_stripe.usecases import accounts, facts
+from gateway_stripe.models import Account, Intent, Keys
+from gateway_stripe.usecases import accounts
 
 # Stripe shows what was made a moment ago with a delay.
 OVERLAP = timedelta(hours=1)
 MOST = 20_000
 # What the timer looks back over; longer outages are reconciled by hand.
 HEALED = timedelta(hours=6)
-
-log = logs.get("reconcile")
 
 
 def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, Any]:
@@ -31,7 +27,7 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
     """
     with runtime.database.read() as session:
         opened = accounts.open_account(runtime, session, business_id)
-        kept = {
+        begun = {
             row.intent_id: row
             for row in session.scalars(
                 select(Intent).where(
@@ -39,37 +35,21 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
                 )
             )
         }
-    healed: list[str] = []
-    drift: list[dict[str, Any]] = []
+    report = drift.Report(since, "payment_intent_id")
     seen: set[str] = set()
-    compared = 0
     for intent in opened.stripe.intents_since(since - OVERLAP):
-        if compared == MOST:
+        if report.compared == MOST:
             break
         if not translate.is_ours(opened.context, intent):
             continue
-        compared += 1
         seen.add(intent["id"])
-        found = translate.of_intent(opened.context, intent)
-        with runtime.database.write() as session:
-            if facts.tell(session, found):
-                healed.append(intent["id"])
-            told = facts.told_amounts(session, found)
-        mine = kept.get(intent["id"])
+        report.compare(runtime.database, intent["id"], translate.of_intent(opened.context, intent))
+        mine = begun.get(intent["id"])
         if mine is not None and mine.amount_minor != intent["amount"]:
-            drift.append(_differs(intent, "asked_amount", mine.amount_minor, intent["amount"]))
-        for fact in found:
-            here = told.get(fact.key)
-            if here is not None and here != fact.amount_minor:
-                kind = "fee" if isinstance(fact.event, GatewayFeeKnown) else "amount"
-                drift.append(_differs(intent, kind, here, fact.amount_minor))
-    missing = [intent_id for intent_id in kept if intent_id not in seen] if compared < MOST else []
-    drift += [{"payment_intent_id": intent_id, "kind": "missing_there"} for intent_id in missing]
-    return {"since": since, "compared": compared, "healed": healed, "drift": drift}
-
-
-def _differs(intent: dict[str, Any], kind: str, here: int, there: int | None) -> dict[str, Any]:
-    return {"payment_intent_id": intent["id"], "kind": kind, "here": here, "there": there}
+            report.differs(intent["id"], "asked_amount", here=mine.amount_minor, there=intent["amount"])
+    for intent_id in begun.keys() - seen if report.compared < MOST else ():
+        report.differs(intent_id, "missing_there")
+    return report.as_json()
 
 
 def heal_all(runtime: Runtime) -> None:
@@ -80,34 +60,9 @@ def heal_all(runtime: Runtime) -> None:
             .join(Keys, (Keys.business_id == Account.business_id) & (Keys.mode == Account.mode))
             .where(Keys.account_id.is_not(None))
         ).all()
-    for business_id in ready:
-        try:
-            reconcile(runtime, business_id, clock.now() - HEALED)
-        except (Unknown, Refused, TryLater) as error:
-            log.warning("could not be reconciled", business_id=business_id, reason=str(error)[:200])
+    drift.heal_each(runtime, ready, clock.now() - HEALED, reconcile)
 
 
 def find_unknown(runtime: Runtime) -> None:
-    """Find out what became of operations that nobody knows the outcome of, by asking Stripe for what it has."""
-    before = clock.now() - timedelta(seconds=60)
-    with runtime.database.read() as session:
-        waiting = session.execute(
-            select(Operation.business_id, Operation.operation_id, Operation.started_at)
-            .where(Operation.state.in_(("started", "unknown")), Operation.started_at < before)
-            .order_by(Operation.started_at)
-            .limit(200)
-        ).all()
-    oldest: dict[str, datetime] = {}
-    for row in waiting:
-        oldest[row.business_id] = min(row.started_at, oldest.get(row.business_id, row.started_at))
-    for business_id, since in oldest.items():
-        try:
-            reconcile(runtime, business_id, since)
-        except (Unknown, Refused, TryLater):
-            continue  # Stripe is away, or refuses the keys: the next round asks again
-        with runtime.database.write() as session:
-            for row in waiting:
-                if row.business_id == business_id:
-                    held = session.get_one(Operation, (business_id, row.operation_id), with_for_update=True)
-                    if held.state in ("started", "unknown"):
-                        held.state = "resolved"
+    """Find out what became of operations that nobody knows the outcome of."""
+    operations.find_unknown(runtime, reconcile)

@@ -7,13 +7,15 @@ from sqlalchemy.orm import Session
 
 from common import clock
 from common.events.gateways import GatewayRefundFailed
-from common.jobs import Call, GiveUp, TryLater
+from common.gateway import facts
+from common.gateway.calls import as_a_job
+from common.gateway.fact import Fact
+from common.jobs import Call
 from common.runtime import Runtime
-from gateway_stripe.client import Refused, Unknown
+from gateway_stripe.client import GATEWAY
 from gateway_stripe.domain import translate
-from gateway_stripe.domain.translate import Fact
 from gateway_stripe.models import Intent
-from gateway_stripe.usecases import accounts, facts
+from gateway_stripe.usecases import accounts
 
 JOB = "refund"
 
@@ -24,13 +26,9 @@ def make(runtime: Runtime, call: Call) -> Sequence[Fact]:
     with runtime.database.read() as session:
         held = session.get(Intent, (call.business_id, intent_id))
         opened = accounts.open_account(runtime, session, call.business_id, held.mode if held else None)
-    try:
+    with as_a_job(GATEWAY):
         found = _made_before(opened.stripe.refunds_of(intent_id), call.key) if call.in_doubt else None
         refund = found or opened.stripe.refund(_params(call, intent_id), f"remit-refund-{call.key}")
-    except Refused as error:
-        raise GiveUp(f"Stripe refused it: {error.message}") from error
-    except Unknown as error:
-        raise TryLater(f"Stripe does not answer: {error}") from error
     return translate.of_refund(opened.context, refund)
 
 

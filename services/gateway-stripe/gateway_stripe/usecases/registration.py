@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from common.gateway.calls import Refused, Unknown
 from common.ids import new_id
 from common.jobs import Call, GiveUp, TryLater
 from common.runtime import Runtime
-from gateway_stripe.client import Refused, Unknown
 from gateway_stripe.domain import translate
 from gateway_stripe.models import Keys
 from gateway_stripe.usecases import accounts

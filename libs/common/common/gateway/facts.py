@@ -7,11 +7,9 @@ from sqlalchemy.orm import Session
 
 from common import clock
 from common.db import insert_or
+from common.gateway.fact import Fact
+from common.gateway.models import Told
 from common.outbox import emit
-from gateway_stripe.domain.translate import Fact
-from gateway_stripe.models import Told
-
-PRODUCER = "gateway-stripe"
 
 
 def tell(session: Session, facts: Sequence[Fact]) -> int:
@@ -31,7 +29,8 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     fresh = insert_or(session, Told).on_conflict_do_nothing().returning(Told.fact)
     new = set(session.scalars(fresh, rows))
     told = [fact for fact in facts if _stored(fact) in new]
-    emit(session, PRODUCER, [fact.event for fact in told])
+    if told:
+        emit(session, f"gateway-{told[0].event.gateway}", [fact.event for fact in told])  # type: ignore[attr-defined]
     return len(told)
 
 

@@ -1,9 +1,9 @@
-"""Operations: a call that must answer with its outcome is committed before it is made, with Stripe's idempotency key in
-it. A repeat of the request resumes it; one that nobody knows the outcome of is found out later."""
+"""Operations: a call that must answer with its outcome is committed before it is made, with the gateway's idempotency
+key in it. A repeat of the request resumes it; one that nobody knows the outcome of is found out later."""
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,18 +13,20 @@ from sqlalchemy.orm import Session
 from common import clock
 from common.db import Database, insert_or
 from common.errors import Invalid, Unavailable
+from common.gateway.calls import Refused, Unknown, plainly
+from common.gateway.models import Operation
 from common.ids import new_id
-from gateway_stripe.client import Unknown
-from gateway_stripe.models import Operation
-from gateway_stripe.usecases.asking import plainly
+from common.jobs import TryLater
+from common.runtime import Runtime
 
 UNKNOWN = "outcome_unknown"
 HANDED_OUT = "client_secret"
-# After this Stripe shows whatever it has made: its own work on a request is long over.
+# After this a gateway shows whatever it has made: its own work on a request is long over.
 SETTLED = timedelta(minutes=5)
 
 
 def run(
+    gateway: str,
     database: Database,
     business_id: str,
     kind: str,
@@ -36,11 +38,12 @@ def run(
     look_for: Callable[[Operation], dict[str, Any] | None],
     record: Callable[[Session, Operation, dict[str, Any]], dict[str, Any]],
 ) -> tuple[dict[str, Any], bool]:
-    """(answer, whether it is a repeat's). `act` calls Stripe with no transaction open; `record` writes what came of it,
-    in the transaction that ends the operation, and makes the answer. What `act` refuses may be asked for again.
+    """(answer, whether it is a repeat's). `act` calls the gateway with no transaction open; `record` writes what
+    came of it, in the transaction that ends the operation, and makes the answer. What `act` refuses may be asked for
+    again.
 
-    An operation in doubt is looked for at Stripe before anything is made: an error that Stripe answered once stays the
-    answer for that key, whatever it did.
+    An operation in doubt is looked for at the gateway before anything is made: an error that it answered once may stay
+    the answer for that key, whatever it did.
 
     Raises Unavailable when the outcome is not known; the same request again finds it out.
     """
@@ -54,26 +57,27 @@ def run(
         _note(database, operation, "unknown")
         raise Unavailable(
             UNKNOWN,
-            "Stripe did not say what became of it. It is being found out; do not pay again, ask with the same request.",
+            f"{gateway} did not say what became of it. It is being found out; do not pay again, ask with the same"
+            " request.",
             operation_id=operation.operation_id,
         ) from error
     except Exception as error:
         _note(database, operation, "refused")
-        with plainly():
+        with plainly(gateway):
             raise error
     with database.write() as session:
         held = session.get_one(Operation, (business_id, operation.operation_id), with_for_update=True)
         if held.state == "done":
             return orjson.loads(held.answer or "{}"), True
         answer = record(session, held, outcome)
-        # A secret is not kept: whoever repeats the request is given it by Stripe again.
+        # A secret is not kept: whoever repeats the request is given it by the gateway again.
         kept = {name: value for name, value in answer.items() if name != HANDED_OUT}
         held.state, held.answer = "done", orjson.dumps(kept).decode()
     return answer, False
 
 
 def idempotency_key(operation: Operation, step: str) -> str:
-    """Stripe's key of one step of an operation."""
+    """The gateway's key of one step of an operation."""
     return f"remit-{operation.operation_id}-{step}-{operation.attempt}"
 
 
@@ -83,7 +87,8 @@ def _resume(
     act: Callable[[Operation], dict[str, Any]],
     look_for: Callable[[Operation], dict[str, Any] | None],
 ) -> dict[str, Any]:
-    """What Stripe made of the operation already; made now, under a new key, when it is certain that it made nothing."""
+    """What the gateway made of the operation already; made now, under a new key, when it is certain that there is
+    nothing."""
     found = look_for(operation)
     if found is not None:
         return found
@@ -137,3 +142,30 @@ def _note(database: Database, operation: Operation, state: str) -> None:
         held = session.get_one(Operation, (operation.business_id, operation.operation_id), with_for_update=True)
         if held.state != "done":
             held.state = state
+
+
+def find_unknown(runtime: Runtime, reconcile: Callable[[Runtime, str, datetime], object]) -> None:
+    """Find out what became of operations that nobody knows the outcome of: `reconcile(runtime, business_id, since)`
+    asks the gateway for what it has, and tells it."""
+    before = clock.now() - timedelta(seconds=60)
+    with runtime.database.read() as session:
+        waiting = session.execute(
+            select(Operation.business_id, Operation.operation_id, Operation.started_at)
+            .where(Operation.state.in_(("started", "unknown")), Operation.started_at < before)
+            .order_by(Operation.started_at)
+            .limit(200)
+        ).all()
+    oldest: dict[str, datetime] = {}
+    for row in waiting:
+        oldest[row.business_id] = min(row.started_at, oldest.get(row.business_id, row.started_at))
+    for business_id, since in oldest.items():
+        try:
+            reconcile(runtime, business_id, since)
+        except (Unknown, Refused, TryLater):
+            continue  # the gateway is away, or refuses the keys: the next round asks again
+        with runtime.database.write() as session:
+            for row in waiting:
+                if row.business_id == business_id:
+                    held = session.get_one(Operation, (business_id, row.operation_id), with_for_update=True)
+                    if held.state in ("started", "unknown"):
+                        held.state = "resolved"

@@ -1,0 +1,59 @@
+"""Reconciling: what a gateway has against what was told here. What was missed is told now; what differs is named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from common import logs
+from common.db import Database
+from common.events.gateways import GatewayFeeKnown
+from common.gateway import facts
+from common.gateway.calls import Refused, Unknown
+from common.gateway.fact import Fact
+from common.jobs import TryLater
+from common.runtime import Runtime
+
+log = logs.get("reconcile")
+
+
+@dataclass
+class Report:
+    """`drift` names each payment and the kind of difference: `amount` or `fee` told here otherwise than the gateway
+    shows it now, or what the gateway's own part adds. Figures in minor units."""
+
+    since: datetime
+    id_field: str
+    compared: int = 0
+    healed: list[str] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+    def compare(self, database: Database, payment_id: str, found: Sequence[Fact]) -> None:
+        """Tell what was not told of a payment, and note figures that were told otherwise."""
+        self.compared += 1
+        with database.write() as session:
+            if facts.tell(session, found):
+                self.healed.append(payment_id)
+            told = facts.told_amounts(session, found)
+        for fact in found:
+            here = told.get(fact.key)
+            if here is not None and here != fact.amount_minor:
+                kind = "fee" if isinstance(fact.event, GatewayFeeKnown) else "amount"
+                self.differs(payment_id, kind, here=here, there=fact.amount_minor)
+
+    def differs(self, payment_id: str, kind: str, **figures: int | None) -> None:
+        self.differences.append({self.id_field: payment_id, "kind": kind, **figures})
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "since": self.since, "compared": self.compared, "healed": self.healed, "drift": self.differences,
+        }  # fmt: skip
+
+
+def heal_each(runtime: Runtime, business_ids: Sequence[str], since: datetime, reconcile: Any) -> None:
+    """Reconcile each business: `reconcile(runtime, business_id, since)`. A gateway that is away is asked next time."""
+    for business_id in business_ids:
+        try:
+            reconcile(runtime, business_id, since)
+        except (Unknown, Refused, TryLater) as error:
+            log.warning("could not be reconciled", business_id=business_id, reason=str(error)[:200])
