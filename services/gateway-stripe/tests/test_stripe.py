@@ -381,8 +381,8 @@ def test_what_is_not_taken_does_not_fill_the_store(shop: Shop) -> None:
             url = f"{base}/webhooks/stripe/{business_id}"
             assert requests.post(url, data=f"{{{number}", timeout=10).status_code == 400
     with shop.gateway.runtime.database.read() as session:
-        kept = session.scalars(select(Notice.business_id).where(Notice.mode == kept.NOT_TAKEN)).all()
-    assert kept == ["b1"] * kept.NOT_TAKEN_AN_HOUR
+        seen = session.scalars(select(Notice.business_id).where(Notice.mode == kept.NOT_TAKEN)).all()
+    assert seen == ["b1"] * kept.NOT_TAKEN_AN_HOUR
 
 
 def test_another_business_on_the_same_account_takes_only_its_own(shop: Shop) -> None:
