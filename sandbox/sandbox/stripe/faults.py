@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from sandbox.faults import MOST, InvalidFaultsError
+from sandbox.switch import Switch, check_count, check_duplicate, check_names, check_seconds, check_word
 
-ALL = "all"
 KINDS = ("charge_then_hang", "charge_then_500", "charge_then_reset", "rate_limit", "unavailable", "slow")
 RESOURCES = ("any", "customers", "payment_methods", "payment_intents", "setup_intents", "refunds", "disputes",
              "webhook_endpoints")  # fmt: skip
@@ -53,76 +48,35 @@ class Failure:
 
 def stripe_faults(wanted: object) -> StripeFaults:
     """Check settings that came as JSON; what is not named is off. Raises InvalidFaultsError."""
-    if not isinstance(wanted, Mapping):
-        raise InvalidFaultsError("stripe must be an object")
-    unknown = sorted(set(wanted) - {field.name for field in fields(StripeFaults)})
-    if unknown:
-        raise InvalidFaultsError(f"unknown stripe fault: {', '.join(unknown)}")
+    named = check_names("stripe", wanted, StripeFaults)
     for name in ("fail_next", "drop_next", "wrong_secret_next"):
-        _check_count(name, wanted.get(name, 0))
-    duplicate = wanted.get("duplicate", 0)
-    if type(duplicate) is not int or not 0 <= duplicate <= 100:
-        raise InvalidFaultsError("duplicate must be a whole number from 0 to 100")
-    _check_word("fail_with", wanted.get("fail_with", KINDS[0]), KINDS)
-    _check_word("fail_at", wanted.get("fail_at", "any"), RESOURCES)
-    _check_seconds("seconds", wanted.get("seconds", 0), LONGEST_SECONDS)
+        check_count(name, named.get(name, 0))
+    check_duplicate(named.get("duplicate", 0))
+    check_word("fail_with", named.get("fail_with", KINDS[0]), KINDS)
+    check_word("fail_at", named.get("fail_at", "any"), RESOURCES)
+    check_seconds("seconds", named.get("seconds", 0), LONGEST_SECONDS)
     for name in ("delay_seconds", "shuffle_seconds"):
-        _check_seconds(name, wanted.get(name, 0), LONGEST_DELAY_SECONDS)
-    return StripeFaults(**wanted)
+        check_seconds(name, named.get(name, 0), LONGEST_DELAY_SECONDS)
+    return StripeFaults(**named)
 
 
-def _check_count(name: str, count: Any) -> None:
-    if count != ALL and (type(count) is not int or not 0 <= count <= MOST):
-        raise InvalidFaultsError(f'{name} must be a whole number from 0 to {MOST}, or "all"')
-
-
-def _check_word(name: str, word: Any, allowed: tuple[str, ...]) -> None:
-    if word not in allowed:
-        raise InvalidFaultsError(f"{name} must be one of {', '.join(allowed)}")
-
-
-def _check_seconds(name: str, seconds: Any, most: int) -> None:
-    if type(seconds) not in (int, float) or not math.isfinite(seconds) or not 0 <= seconds <= most:
-        raise InvalidFaultsError(f"{name} must be a number from 0 to {most}")
-
-
-class StripeFaultSwitch:
-    """The faults in force. Set by the web part and used up by requests and deliveries, in different threads."""
+class StripeFaultSwitch(Switch[StripeFaults]):
+    """The faults in force."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults = StripeFaults()
-
-    @property
-    def faults(self) -> StripeFaults:
-        """What is in force now, with the counts that are left."""
-        with self._lock:
-            return self._faults
-
-    def set(self, faults: StripeFaults) -> None:
-        """Put these faults in force instead of those before."""
-        with self._lock:
-            self._faults = faults
+        super().__init__(StripeFaults())
 
     def take_failure(self, resource: str) -> Failure | None:
         """How this POST is to go wrong, used up once; None when it is to go well."""
-        if self.faults.fail_at not in ("any", resource) or not self._take("fail_next"):
+        faults = self.faults
+        if faults.fail_at not in ("any", resource) or not self.take("fail_next"):
             return None
-        return Failure(self.faults.fail_with, self.faults.seconds)
+        return Failure(faults.fail_with, faults.seconds)
 
     def take_drop(self) -> bool:
         """Whether this webhook is lost, used up once."""
-        return self._take("drop_next")
+        return self.take("drop_next")
 
     def take_wrong_secret(self) -> bool:
         """Whether this webhook is signed with another secret, used up once."""
-        return self._take("wrong_secret_next")
-
-    def _take(self, name: str) -> bool:
-        with self._lock:
-            left: int | str = getattr(self._faults, name)
-            if isinstance(left, str):
-                return left == ALL
-            changes: dict[str, Any] = {name: max(0, left - 1)}
-            self._faults = replace(self._faults, **changes)
-            return left > 0
+        return self.take("wrong_secret_next")

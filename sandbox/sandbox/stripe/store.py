@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.tables import Tables, Value
+
 Body = dict[str, Any]
-Value = str | int | float | None
 LAYOUT = 1
 FIELD = re.compile(r"[a-z_]+(\.[a-z_0-9 -]+)?", re.IGNORECASE)
 # AUTOINCREMENT: seq is the order of creation, by which lists are sorted and paged.
@@ -106,59 +103,11 @@ class Filter:
         return "".join(f" AND {word}" for word in words), values
 
 
-class Store:
-    """Objects, idempotency keys, tasks and deliveries; safe to use from several threads.
-
-    Everything is done within `transaction()`, one at a time. What was committed survives the death of the process
-    (kill -9). Raises sqlite3.Error when the file cannot be used, RuntimeError when another version wrote it.
-    """
+class Store(Tables):
+    """Objects, idempotency keys, tasks and deliveries; safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # As for mail: the operating system has the data when the process dies.
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._lay_out()
-        except BaseException:
-            self.close()
-            raise
-
-    def _lay_out(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._db.executescript(f"BEGIN;{TABLES}PRAGMA user_version = {LAYOUT};COMMIT;")
-        elif version != LAYOUT:
-            raise RuntimeError(f"the stripe file has layout {version}, not {LAYOUT}: delete it")
-
-    def close(self) -> None:
-        """Close the file; closing twice does no harm."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of it or, when it raises, nothing."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def rows(self, sql: str, *values: Value) -> list[tuple[Any, ...]]:
-        """What a statement answers."""
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    def run(self, sql: str, *values: Value) -> int:
-        """How many rows a statement changed."""
-        with self._lock:
-            return self._db.execute(sql, values).rowcount
+        super().__init__(path, TABLES, LAYOUT, "stripe")
 
     def clear(self) -> None:
         """Forget everything."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,6 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import problems
+from sandbox.cut import cut_connection
 from sandbox.stripe import (
     account,
     api,
@@ -95,7 +94,7 @@ def _ask(engine: Engine, path: str) -> Response:
     )  # fmt: skip
     done = api.answer(engine, asked)
     if done.cut:
-        _cut()
+        cut_connection()
     return _response(done, request_id)
 
 
@@ -123,16 +122,6 @@ def _open_to_pages(response: Response) -> Response:
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Access-Control-Expose-Headers"] = "Request-Id, Idempotent-Replayed"
     return response
-
-
-def _cut() -> None:
-    """Cut the connection instead of answering; only waitress tells which one it is."""
-    connected = request.environ.get("waitress.client_disconnected")
-    channel = getattr(connected, "__self__", None)
-    if channel is not None:
-        # With nothing to linger for, closing sends a reset.
-        channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        channel.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _intent(engine: Engine, intent_id: str) -> Body:
