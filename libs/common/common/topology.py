@@ -9,6 +9,10 @@ from common.events.billing import (
     ClientRegistered,
     ClientUpdated,
     InvoiceEmailRequested,
+    InvoiceIssued,
+    InvoicePaid,
+    InvoiceReopened,
+    InvoiceVoided,
     ReminderDue,
 )
 from common.events.gateways import (
@@ -55,6 +59,10 @@ MONEY = (
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "payments": (
         *DIRECTORY,
+        InvoiceIssued,
+        InvoicePaid,
+        InvoiceReopened,
+        InvoiceVoided,
         GatewayPaymentPending,
         GatewayPaymentSucceeded,
         GatewayPaymentFailed,

@@ -1,11 +1,19 @@
-"""What payments does when it hears of businesses and clients, of which it keeps a copy, and of money at gateways. Each
-handler takes the events of one type in a batch."""
+"""What payments does when it hears of businesses, clients and invoices, of which it keeps a copy, and of money at
+gateways. Each handler takes the events of one type in a batch."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from common import directory
+from common.events.billing import (
+    ClientRegistered,
+    ClientUpdated,
+    InvoiceIssued,
+    InvoicePaid,
+    InvoiceReopened,
+    InvoiceVoided,
+)
 from common.events.gateways import (
     GatewayDisputeClosed,
     GatewayDisputeOpened,
@@ -20,7 +28,20 @@ from common.events.gateways import (
 )
 from common.inbox import Handlers
 from payments.domain.gateway import Fact
-from payments.usecases import arrivals, facts, pending
+from payments.usecases import arrivals, facts, invoices, pending, unmatched
+from payments.usecases.invoices import InvoiceEvent
+
+
+def keep_clients(events: Sequence[ClientRegistered | ClientUpdated], session: Session) -> None:
+    """Keep the newest of each client, and record money whose invoice is theirs."""
+    directory.keep_clients(events, session)
+    unmatched.attribute_to_clients(session, events)
+
+
+def keep_invoices(events: Sequence[InvoiceEvent], session: Session) -> None:
+    """Keep the newest of each invoice, and record money that was waiting for it."""
+    invoices.keep(session, events)
+    unmatched.attribute_to_invoices(session, events)
 
 
 def announce_money(events: Sequence[GatewayPaymentPending], session: Session) -> None:
@@ -45,6 +66,12 @@ def take_facts(events: Sequence[Fact], session: Session) -> None:
 
 HANDLERS: Handlers = {
     **directory.HANDLERS,
+    ClientRegistered: keep_clients,
+    ClientUpdated: keep_clients,
+    InvoiceIssued: keep_invoices,
+    InvoicePaid: keep_invoices,
+    InvoiceReopened: keep_invoices,
+    InvoiceVoided: keep_invoices,
     GatewayPaymentPending: announce_money,
     GatewayPaymentSucceeded: record_money,
     GatewayPaymentFailed: give_up_on_money,

@@ -139,12 +139,14 @@ class Batch(PaymentsModel):
 
 class Unmatched(PaymentsModel):
     """Money that arrived and could not be attributed: the tray. state: open, or assigned to `payment_id`. `client_id`
-    is whom the gateway named, if it named anybody."""
+    is whom the gateway named, if it named anybody. `invoice_number` is what was typed, `invoice_tidied` what it is
+    looked up by; `payer_client_ids` is a JSON list. `assigned_by_name` is None when an invoice told whose it is."""
 
     __tablename__ = "unmatched"
     __table_args__ = (
         Index("uq_unmatched_gateway", "business_id", "gateway", "gateway_account", "gateway_payment_id", unique=True),
         Index("ix_unmatched_state", "business_id", "state", "unmatched_id"),
+        Index("ix_unmatched_invoice", "business_id", "invoice_tidied", "state"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
     )
 
@@ -162,12 +164,54 @@ class Unmatched(PaymentsModel):
     method: Mapped[str] = mapped_column(String(20))
     source: Mapped[str] = mapped_column(String(20))
     invoice_number: Mapped[str | None] = mapped_column(String(50))
+    invoice_tidied: Mapped[str | None] = mapped_column(String(50))
+    payer_id: Mapped[str | None] = mapped_column(String(100))
+    payer_client_ids: Mapped[str | None] = mapped_column(Text)
     reference: Mapped[str | None] = mapped_column(String(200))
     happened_at: Mapped[datetime] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     payment_id: Mapped[str | None] = mapped_column(String(64))
     assigned_at: Mapped[datetime | None] = mapped_column(Moment)
     assigned_by_name: Mapped[str | None] = mapped_column(String(200))
+
+
+class Invoice(PaymentsModel):
+    """An invoice as billing's newest event told of it. state: pending, paid or void. `tidied` is what it is looked up
+    by, whatever people type; `outstanding_minor` is nothing unless it is pending."""
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        Index("ix_invoices_tidied", "business_id", "tidied"),
+        Index("ix_invoices_client", "business_id", "client_id", "state"),
+        Index("ix_invoices_outstanding", "business_id", "state", "outstanding_minor"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    invoice_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[str] = mapped_column(String(50))
+    tidied: Mapped[str] = mapped_column(String(50))
+    client_id: Mapped[str] = mapped_column(String(64))
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    paid_minor: Mapped[int] = mapped_column(BigInteger)
+    outstanding_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(10))
+
+
+class RememberedPayer(PaymentsModel):
+    """The client that a payer at a gateway pays for, because staff said so once and for later. `payer_id` is the
+    gateway's own id: no name, no address."""
+
+    __tablename__ = "remembered_payers"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(20), primary_key=True)
+    gateway_account: Mapped[str] = mapped_column(String(100), primary_key=True)
+    payer_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64))
+    remembered_at: Mapped[datetime] = mapped_column(Moment)
+    remembered_by_name: Mapped[str] = mapped_column(String(200))
 
 
 class PendingPayment(PaymentsModel):

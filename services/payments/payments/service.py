@@ -7,12 +7,14 @@ from common.service import Service
 from payments.api import blueprints
 from payments.handlers import HANDLERS
 from payments.models import PaymentsModel
+from payments.timers import TIMERS
 
 service = Service(
     name="payments",
     summary="Payments, refunds and receipts: one payment or ten thousand, recorded once.",
     blueprints=blueprints,
     handlers=HANDLERS,
+    timers=TIMERS,
     metadata=[directory.DirectoryModel.metadata, PaymentsModel.metadata],
     migrations=[directory.MIGRATIONS, Path(__file__).parents[1] / "migrations"],
 )

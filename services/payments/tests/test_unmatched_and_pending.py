@@ -12,6 +12,7 @@ from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentUnma
 from common.inbox import Delivery, InboxRow, replay
 from common.testing import ServiceUnderTest
 from services.payments.tests.gateway import AT, B, Told, found, reasons
+from services.payments.tests.invoices import Asked, assign, tray
 
 CLIENT = {"type": "client", "id": "ada", "name": "Ada"}
 LONG_AGO = timedelta(minutes=10)
@@ -22,16 +23,8 @@ def told() -> Told:
     return Told()
 
 
-def tray(payments: ServiceUnderTest, query: str = "") -> list[dict[str, Any]]:
-    return list(payments.call("GET", f"{B}/unmatched?{query}").json["items"])
-
-
 def pending(payments: ServiceUnderTest, query: str = "") -> list[dict[str, Any]]:
     return list(payments.call("GET", f"{B}/payments/pending?{query}").json["items"])
-
-
-def assign(payments: ServiceUnderTest, unmatched_id: str, **body: Any) -> Any:
-    return payments.call("POST", f"{B}/unmatched/{unmatched_id}/assign", {"client_id": "ada", **body})
 
 
 def test_money_of_nobody_waits_in_the_tray_and_is_assigned_once(payments: ServiceUnderTest, told: Told) -> None:
@@ -41,6 +34,7 @@ def test_money_of_nobody_waits_in_the_tray_and_is_assigned_once(payments: Servic
     (waiting,) = tray(payments)
     assert (waiting["amount_minor"], waiting["reason"]) == (10000, "the gateway does not say whose it is")
     assert waiting["suggested"] == [{"client_id": "ada", "name": "Ada Byron", "external_ref": "C-1"}]
+    payments.take(Asked(7).issued())
     with payments.emits(PaymentRecorded, PaymentRefunded):
         answer = assign(payments, waiting["id"], invoice_number="INV-000007")
     assert (answer.status_code, answer.json["client_id"], answer.json["invoice_number"]) == (201, "ada", "INV-000007")

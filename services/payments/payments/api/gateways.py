@@ -1,25 +1,33 @@
-"""Money at gateways that is no payment yet: the unmatched tray, what is on its way, and facts that wait."""
+"""Money at gateways that is no payment yet: the unmatched tray with the payers it remembers, what is on its way, and
+facts that wait."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import NotFound
-from common.web.app import B, caller, endpoint, session
+from common.events.payments import Method, Source
+from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Id, OptionalLine, PageQuery
 from common.web.paging import decode_cursor, page
 from payments.api.payments import PaymentAnswer, directory
 from payments.domain.gateway import Key
-from payments.reports import gateways
+from payments.reports import gateways, suggestions
 from payments.reports import payments as reports
-from payments.usecases import unmatched
+from payments.usecases import payers, unmatched
 
 api = APIBlueprint("gateways", __name__, abp_tags=[Tag(name="Money at gateways")], abp_security=[{"bearer": []}])
 
 
 class UnmatchedPath(BusinessPath):
     unmatched_id: Id
+
+
+class PayerPath(BusinessPath):
+    gateway: Id
+    payer_id: str = Field(max_length=100, description="The gateway's own id of who paid")
 
 
 class TrayQuery(PageQuery):
@@ -34,13 +42,84 @@ class AssignBody(Body):
     """Whose money it is."""
 
     client_id: Id
-    invoice_number: OptionalLine = Field(default=None, max_length=50)
+    invoice_number: OptionalLine = Field(
+        default=None,
+        max_length=50,
+        description="The client's invoice that it pays, as people write it: `INV-000012`, `inv 12`, `12`. Without it,"
+        " the one that was typed at the gateway",
+    )
     amount_minor: AmountMinor | None = Field(
         default=None, description="For money in another currency: what it came to in the business's own"
     )
+    remember_payer: bool = Field(
+        default=False,
+        description="From now on record this payer's money for this client at once, when it names neither a client nor"
+        " an invoice that fits. Replaces who was remembered before",
+    )
 
 
-@api.get(f"{B}/unmatched")
+Why = Literal["remembered_payer", "payer_email", "invoice_like", "amount", "open_invoice"]
+
+
+class SuggestionAnswer(BaseModel):
+    """Whom money may be of. `why`: the client is remembered for its payer; has the payer's e-mail address; the number
+    of the invoice is the typed one or nearly; it asks for exactly this amount; it is open, and the client's."""
+
+    client_id: str
+    client_name: str
+    invoice_number: str | None
+    outstanding_minor: int | None
+    why: list[Why]
+
+
+class ReferredAnswer(BaseModel):
+    """A client whom the gateway named, or whom the money's reference fits."""
+
+    client_id: str
+    name: str
+    external_ref: str | None
+
+
+class RememberedAnswer(BaseModel):
+    client_id: str
+    client_name: str
+
+
+class UnmatchedAnswer(BaseModel):
+    """Money in the tray."""
+
+    model_config = ConfigDict(title="Unmatched")
+
+    id: str
+    state: Literal["open", "assigned"]
+    reason: str
+    gateway: str
+    gateway_payment_id: str
+    amount_minor: int
+    currency: str
+    fee_minor: int | None
+    method: Method
+    source: Source
+    client_id: str | None = Field(description="Whom the gateway named")
+    invoice_number: str | None = Field(description="As it was typed")
+    payer_id: str | None = Field(description="The gateway's own id of who paid")
+    remembered_client: RememberedAnswer | None = Field(description="Whose the payer's money is taken to be")
+    suggestions: list[SuggestionAnswer] = Field(description="At most five, the likeliest first")
+    suggested: list[ReferredAnswer] = Field(description="Clients by the gateway's words alone")
+    reference: str | None
+    happened_at: datetime
+    created_at: datetime
+    payment_id: str | None
+    assigned_at: datetime | None
+    assigned_by: str | None = Field(description="None when its invoice, heard of later, told whose it is")
+
+
+class TrayAnswer(BaseModel):
+    items: list[UnmatchedAnswer]
+    next_cursor: str | None
+
+
+@api.get(f"{B}/unmatched", responses={200: TrayAnswer})
 @endpoint("payments:read")
 def list_unmatched(path: BusinessPath, query: TrayQuery) -> dict[str, Any]:
     """Money that could not be attributed, newest first, with the clients it may be of"""
@@ -49,23 +128,35 @@ def list_unmatched(path: BusinessPath, query: TrayQuery) -> dict[str, Any]:
     found = gateways.tray(path.business_id, query.state, after[0] if after else None)
     rows = session().scalars(found.limit(query.limit + 1)).all()
     shown = rows[: query.limit]
-    fits = gateways.suggested(session(), shown)
-    items = [gateways.unmatched_json(row, fits.get(row.unmatched_id, [])) for row in shown]
+    found_for = suggestions.of_page(session(), path.business_id, shown)
+    items = [gateways.unmatched_json(row) | suggestions.as_json(found_for, row.unmatched_id) for row in shown]
     return page(items, query.limit, [shown[-1].unmatched_id] if len(rows) > query.limit else None)
 
 
 @api.post(f"{B}/unmatched/<string:unmatched_id>/assign", responses={201: PaymentAnswer})
 @endpoint("payments:write")
 def assign_unmatched(path: UnmatchedPath, body: AssignBody) -> tuple[dict[str, Any], int]:
-    """Record money of the tray as a client's payment"""
+    """Record money of the tray as a client's payment, and remember its payer if told so
+
+    An invoice must be the client's, and not void: 422 names `invoice_number` otherwise.
+    """
     caller().require_staff("money in the tray")
     payment = unmatched.assign(
-        session(), directory(path.business_id), path.business_id, path.unmatched_id,
-        body.client_id, body.invoice_number, body.amount_minor, caller(),
+        session(), runtime(), directory(path.business_id), path.business_id, path.unmatched_id,
+        body.client_id, body.invoice_number, body.amount_minor, body.remember_payer, caller(),
     )  # fmt: skip
     found = reports.find(session(), path.business_id, payment.payment_id)
     assert found is not None
     return reports.as_json(found[0], found[1]), 201
+
+
+@api.delete(f"{B}/remembered-payers/<string:gateway>/<string:payer_id>", responses={204: None})
+@endpoint("payments:write")
+def forget_payer(path: PayerPath) -> tuple[str, int]:
+    """Record a payer's money for no client by itself any more"""
+    caller().require_staff("money in the tray")
+    payers.forget(session(), path.business_id, path.gateway, path.payer_id)
+    return "", 204
 
 
 @api.get(f"{B}/payments/pending")

@@ -14,6 +14,7 @@ from common.events.gateways import (
     GatewayRefundFailed,
     GatewayRefundSucceeded,
 )
+from common.text import refuse_card_number
 
 Fact = (
     GatewayFeeKnown
@@ -40,6 +41,22 @@ class Key(NamedTuple):
     def of(cls, named: Any) -> "Key":
         """The key of an event, or of a row."""
         return cls(named.business_id, named.gateway, named.gateway_account, named.gateway_payment_id)
+
+
+class Payer(NamedTuple):
+    """Who paid, as the gateway's account knows them."""
+
+    business_id: str
+    gateway: str
+    gateway_account: str
+    payer_id: str
+
+    @classmethod
+    def of(cls, paid: Any) -> "Payer | None":
+        """The payer of an event, or of a row; None where the gateway does not say."""
+        if not paid.payer_id:
+            return None
+        return cls(paid.business_id, paid.gateway, paid.gateway_account, paid.payer_id[:100])
 
 
 def fact_of(event: Fact) -> str:
@@ -70,6 +87,15 @@ def dispute_state(states: Iterable[str]) -> str | None:
 def system_actor(gateway: str) -> dict[str, str]:
     """Who did it when nobody but the gateway is named."""
     return {"type": "system", "id": gateway, "name": NAMES.get(gateway, gateway)}
+
+
+def kept(text: str | None) -> str | None:
+    """What is kept of text that was typed at a gateway: as it is, but nothing of what may hold a card's number, and
+    without the character that PostgreSQL does not take. Money is never refused for its text."""
+    try:
+        return refuse_card_number(text.replace("\0", "")) if text else None
+    except ValueError:
+        return None
 
 
 def as_utc(moment: datetime) -> datetime:

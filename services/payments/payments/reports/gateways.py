@@ -1,16 +1,11 @@
 """What gateways told that is no payment yet: the unmatched tray, money announced, and facts that wait."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_
 
-from common.directory import Client
 from payments.models import Payment, PendingPayment, Unmatched, WaitingFact
-
-SUGGESTED = 5
 
 
 def tray(business_id: str, state: str, after: str | None) -> Select[Unmatched]:
@@ -21,36 +16,8 @@ def tray(business_id: str, state: str, after: str | None) -> Select[Unmatched]:
     return query.order_by(Unmatched.unmatched_id.desc())
 
 
-def suggested(session: Session, rows: Sequence[Unmatched]) -> dict[str, list[dict[str, Any]]]:
-    """Unmatched id → clients that the money may be of: whom the gateway named, or whom its reference fits by id,
-    address, external reference or exact name."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row.state == "open":
-            found[row.unmatched_id] = _suggested(session, row)
-    return found
-
-
-def _suggested(session: Session, row: Unmatched) -> list[dict[str, Any]]:
-    named = [word for word in (row.client_id, row.reference) if word]
-    if not named:
-        return []
-    folded = [word.casefold() for word in named]
-    fits = or_(
-        Client.client_id.in_(named),
-        Client.external_ref.in_(named),
-        Client.name.in_(named),
-        Client.email_folded.in_(folded),
-    )
-    clients = select(Client).where(Client.business_id == row.business_id, fits).order_by(Client.name).limit(SUGGESTED)
-    return [
-        {"client_id": client.client_id, "name": client.name, "external_ref": client.external_ref}
-        for client in session.scalars(clients)
-    ]
-
-
-def unmatched_json(row: Unmatched, suggestions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Money in the tray as the API shows it, with the clients that it may be of."""
+def unmatched_json(row: Unmatched) -> dict[str, Any]:
+    """Money in the tray as the API shows it, without the clients that it may be of."""
     return {
         "id": row.unmatched_id,
         "state": row.state,
@@ -64,13 +31,13 @@ def unmatched_json(row: Unmatched, suggestions: list[dict[str, Any]]) -> dict[st
         "source": row.source,
         "client_id": row.client_id,
         "invoice_number": row.invoice_number,
+        "payer_id": row.payer_id,
         "reference": row.reference,
         "happened_at": row.happened_at,
         "created_at": row.created_at,
         "payment_id": row.payment_id,
         "assigned_at": row.assigned_at,
         "assigned_by": row.assigned_by_name,
-        "suggested": suggestions,
     }
 
 

@@ -1,9 +1,9 @@
 """What gateways tell of a payment, in any order. A fact that cannot be part of its payment yet is kept with the reason
 and tried again whenever something happens to that payment: so order does not matter, and nothing is lost or forced."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common import clock, directory, logs
@@ -22,32 +22,17 @@ from common.events.gateways import (
 from payments.domain import gateway
 from payments.domain.gateway import Fact, Key
 from payments.models import Payment, WaitingFact
-from payments.usecases import disputes, refunds
+from payments.usecases import disputes, locks, refunds
 
-# The events of a batch are handled type by type, so two workers can want each other's payments. Giving up soon lets the
-# inbox run one of them again, long before the database would notice a deadlock.
-LOCK_WAIT = "150ms"
 NOT_RECORDED = "its payment is not recorded yet"
 
 log = logs.get("gateway-facts")
 
 
-def lock(session: Session, keys: Iterable[Key]) -> None:
-    """Serialise what is told of these payments, recorded or not, up to the commit: a fact that is being kept and a
-    payment that is landing must see each other."""
-    if session.get_bind().dialect.name != "postgresql":
-        return  # SQLite has one writer
-    waits = session.scalar(select(func.current_setting("lock_timeout")))
-    session.execute(select(func.set_config("lock_timeout", LOCK_WAIT, True)))
-    for key in sorted(set(keys)):
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("\n".join(key), 0))))
-    session.execute(select(func.set_config("lock_timeout", waits, True)))
-
-
 def take(session: Session, events: Sequence[Fact]) -> None:
     """Make each fact part of its payment, or keep it until it can be."""
     businesses = directory.businesses_of(session, {event.business_id for event in events})
-    lock(session, [Key.of(event) for event in events])
+    locks.hold(session, [Key.of(event) for event in events])
     for event in events:
         payment = payment_of(session, Key.of(event))
         if payment is None:

@@ -12,28 +12,31 @@ from common.events.gateways import GatewayPaymentFailed, GatewayPaymentPending
 from payments.domain import gateway
 from payments.domain.gateway import Key
 from payments.models import PendingPayment
-from payments.usecases import arrivals, facts
+from payments.usecases import arrivals, locks
+from payments.usecases.owners import Owners
 
 
 def announce(session: Session, events: Sequence[GatewayPaymentPending]) -> None:
-    """Show money on its way, unless it has arrived, or failed since."""
-    facts.lock(session, [Key.of(event) for event in events])
+    """Show money on its way, unless it has arrived, or failed since; as of the client whose it seems to be."""
+    locks.hold(session, [Key.of(event) for event in events])
+    owners = Owners.read(session, events)
     for event in events:
+        owner = owners.of(event)
         _tell(session, Key.of(event), gateway.as_utc(event.happened_at), {
             "state": "pending",
             "reason": event.reason,
-            "client_id": event.client_id,
+            "client_id": owner.client_id,
             "amount_minor": event.amount_minor,
             "currency": event.currency,
             "method": event.method,
             "source": event.source,
-            "invoice_number": event.invoice_number[:50] if event.invoice_number else None,
+            "invoice_number": owner.invoice_number[:50] if owner.invoice_number else None,
         })  # fmt: skip
 
 
 def fail(session: Session, events: Sequence[GatewayPaymentFailed]) -> None:
     """Show it no longer. A new attempt at the same payment is announced after this, and shown again."""
-    facts.lock(session, [Key.of(event) for event in events])
+    locks.hold(session, [Key.of(event) for event in events])
     for event in events:
         _tell(session, Key.of(event), event.occurred_at, {"state": "failed", "reason": event.reason})
 
