@@ -3,6 +3,7 @@ in any order, once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from common import clock
 from common.events import Event
 from common.events.billing import ClientRegistered
 from common.events.payments import PaymentRecorded, PaymentRefunded, PaymentUnmatched
+from common.runtime import Runtime
 from common.testing import ServiceUnderTest
 from payments.models import Invoice, Payment
 from payments.timers import attribute_late
@@ -294,6 +296,31 @@ def test_an_invoice_that_staff_name_is_the_clients(
     assert (answer.json["invoice_number"] if status == 201 else answer.json["code"]) == code
     if status == 422:
         assert [error["field"] for error in answer.json["errors"]] == ["invoice_number"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"number": "INV-000015", "client_id": "ada", "status": "pending"}, "INV-000015"),
+        ({"number": "INV-000015", "client_id": "sam1", "status": "pending"}, "invoice_of_another_client"),
+        ({"number": "INV-000015", "client_id": "ada", "status": "void"}, "invoice_void"),
+        (None, "invoice_unknown"),
+    ],
+)
+def test_billing_is_asked_for_an_invoice_that_is_not_known_here(
+    payments: ServiceUnderTest, told: Told, monkeypatch: pytest.MonkeyPatch, answer: Any, code: str
+) -> None:
+    asked = []
+
+    def ask(_runtime: Any, *wanted: str, **_options: Any) -> Any:
+        asked.append(wanted)
+        return SimpleNamespace(ok=answer is not None, json=lambda: answer)
+
+    monkeypatch.setattr(Runtime, "ask", ask)
+    payments.take(told.succeeded(**TERMINAL))
+    got = assign(payments, tray(payments)[0]["id"], invoice_number="Inv. 0015").json
+    assert asked == [("billing", "GET", f"{B}/invoices/15")]
+    assert got.get("code", got.get("invoice_number")) == code
 
 
 def test_the_time_of_the_money_is_kept(payments: ServiceUnderTest, told: Told) -> None:

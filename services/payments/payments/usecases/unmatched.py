@@ -84,14 +84,11 @@ def attribute_to_invoices(session: Session, events: Sequence[InvoiceEvent]) -> N
 
 def attribute_to_clients(session: Session, events: Sequence[ClientRegistered | ClientUpdated]) -> None:
     """Record what waits for invoices of these clients, who were not known here when the invoices were."""
-    by_invoice = (
-        Invoice.business_id == Unmatched.business_id,
-        Invoice.tidied == Unmatched.invoice_tidied,
-        Invoice.business_id.in_({event.business_id for event in events}),
-    )
+    theirs = _of_nobody().where(Unmatched.business_id.in_({event.business_id for event in events}))
+    by_invoice = (Invoice.business_id == Unmatched.business_id, Invoice.tidied == Unmatched.invoice_tidied)
     for ids in _chunks(sorted({event.client_id for event in events})):
         is_theirs = select(Invoice.invoice_id).where(*by_invoice, Invoice.client_id.in_(ids)).exists()
-        _attribute(session, session.scalars(_of_nobody().where(is_theirs)).all(), {})
+        _attribute(session, session.scalars(theirs.where(is_theirs)).all(), {})
 
 
 def attribute_late(session: Session, after: tuple[str, str] | None) -> tuple[str, str] | None:
