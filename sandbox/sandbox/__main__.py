@@ -39,7 +39,7 @@ def main() -> int:
         log.error("cannot start: %s", error)
         return 1
     log.info("inbox at %s/mail, SMTP at %s:%d", sandbox.web_url, sandbox.smtp_host, sandbox.smtp_port)
-    log.info("Stripe at %s/stripe", sandbox.web_url)
+    log.info("Stripe at %s/stripe, PayPal at %s/paypal", sandbox.web_url, sandbox.web_url)
     done.wait()
     sandbox.stop()
     log.info("stopped")

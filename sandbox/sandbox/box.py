@@ -8,6 +8,7 @@ from pathlib import Path
 from common.web.threads import ThreadedServer
 from sandbox.clock import OffsetClock
 from sandbox.mail import MailServer
+from sandbox.paypal import Engine as Paypal
 from sandbox.store import MailStore
 from sandbox.stripe import Engine
 from sandbox.web import create_app
@@ -19,7 +20,7 @@ WEB_THREADS = 24
 
 
 class Sandbox:
-    """A running sandbox. Attributes: store, mail (the server), stripe, clock, web_url, smtp_host, smtp_port."""
+    """A running sandbox. Attributes: store, mail (the server), stripe, paypal, clock, web_url, smtp_host, smtp_port."""
 
     def __init__(self, host: str, port_base: int, folder: str | Path, clock_file: str | Path | None = None) -> None:
         self.smtp_host = host
@@ -35,13 +36,17 @@ class Sandbox:
             self.clock = OffsetClock(Path(clock_file) if clock_file else Path(folder) / "clock")
             self.stripe = Engine(Path(folder) / "stripe.sqlite3", self.clock)
             started.callback(self.stripe.stop)
-            app = create_app(self.store, self.mail, self.stripe, self.clock)
+            self.paypal = Paypal(Path(folder) / "paypal.sqlite3", self.clock)
+            started.callback(self.paypal.stop)
+            app = create_app(self.store, self.mail, self.stripe, self.paypal, self.clock)
             web = ThreadedServer(app, host, port_base + WEB_OFFSET, name="sandbox-web", threads=WEB_THREADS)
             web.start()
             started.callback(web.stop)
             # Requests that a fault makes wait end first, then the web part, then what it stands on.
             started.callback(self.stripe.stopping.set)
+            started.callback(self.paypal.stopping.set)
             self.stripe.start()
+            self.paypal.start()
             self._started = started.pop_all()
 
     def stop(self) -> None:

@@ -11,32 +11,40 @@ from sandbox import problems
 from sandbox.clock import OffsetClock
 from sandbox.faults import InvalidFaultsError, mail_faults
 from sandbox.mail import MailServer
+from sandbox.paypal import Engine as Paypal
+from sandbox.paypal.faults import paypal_faults
 from sandbox.stripe import Engine
 from sandbox.stripe.faults import stripe_faults
 
 FURTHEST_SECONDS = 100 * 366 * 24 * 3600
 
 
-def create_knobs(server: MailServer, stripe: Engine, clock: OffsetClock) -> Blueprint:
+def create_knobs(server: MailServer, stripe: Engine, paypal: Paypal, clock: OffsetClock) -> Blueprint:
     """GET and PUT /faults, GET and POST /clock."""
     blueprint = Blueprint("knobs", __name__)
 
     @blueprint.get("/faults")
     def read_faults() -> Response:
-        return jsonify(mail=server.faults.faults.as_dict(), stripe=stripe.faults.faults.as_dict())
+        return jsonify(
+            mail=server.faults.faults.as_dict(),
+            stripe=stripe.faults.faults.as_dict(),
+            paypal=paypal.faults.faults.as_dict(),
+        )
 
     @blueprint.put("/faults")
     def write_faults() -> Response:
         wanted = _object()
-        unknown = sorted(set(wanted) - {"mail", "stripe"})
+        unknown = sorted(set(wanted) - {"mail", "stripe", "paypal"})
         if unknown:
             raise problems.invalid(f"unknown faults: {', '.join(unknown)}")
         try:
             mail, pay = mail_faults(wanted.get("mail", {})), stripe_faults(wanted.get("stripe", {}))
+            pal = paypal_faults(wanted.get("paypal", {}))
         except InvalidFaultsError as error:
             raise problems.invalid(str(error)) from error
         server.faults.set(mail)
         stripe.faults.set(pay)
+        paypal.faults.set(pal)
         return read_faults()
 
     @blueprint.get("/clock")
@@ -53,6 +61,7 @@ def create_knobs(server: MailServer, stripe: Engine, clock: OffsetClock) -> Blue
             raise problems.invalid(f"offset_seconds must be from -{FURTHEST_SECONDS} to {FURTHEST_SECONDS}")
         clock.move(offset)
         stripe.wake.set()
+        paypal.wake.set()
         return read_clock()
 
     return blueprint

@@ -14,6 +14,8 @@ from sandbox.content import Content, parse_content
 from sandbox.inbox import create_inbox
 from sandbox.knobs import create_knobs
 from sandbox.mail import MailServer
+from sandbox.paypal import Engine as Paypal
+from sandbox.paypal import create_paypal
 from sandbox.store import MailFilter, MailStore, StoredMail
 from sandbox.stripe import Engine, create_stripe
 
@@ -26,15 +28,16 @@ REQUEST_BYTES = 64 * 1024
 INERT = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def create_app(store: MailStore, server: MailServer, stripe: Engine, clock: OffsetClock) -> Flask:
-    """The web application over the mail and the Stripe whose faults it sets, and the clock it moves."""
+def create_app(store: MailStore, server: MailServer, stripe: Engine, paypal: Paypal, clock: OffsetClock) -> Flask:
+    """The web application over the mail, the Stripe and the PayPal whose faults it sets, and the clock it moves."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
     app.register_blueprint(_messages(store))
-    app.register_blueprint(create_knobs(server, stripe, clock))
+    app.register_blueprint(create_knobs(server, stripe, paypal, clock))
     app.register_blueprint(create_stripe(stripe))
+    app.register_blueprint(create_paypal(paypal))
     app.register_blueprint(create_inbox(store, server))
 
     @app.get("/")
