@@ -103,7 +103,7 @@ def _messages(blueprint: Blueprint, engine: Engine) -> None:
             return jsonify(id=ipn.made(call, url, body))
 
     @blueprint.get("/<any(ipns, events):what>")
-    def listing(what: str) -> Response:
+    def sent(what: str) -> Response:
         return jsonify(data=messages.listed(engine.store, KINDS[what]))
 
     @blueprint.post("/<any(ipns, events):what>/<key>/resend")
