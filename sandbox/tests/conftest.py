@@ -15,6 +15,7 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS)]
 if "sandbox" in sys.modules and getattr(sys.modules["sandbox"], "__file__", None) is None:
     del sys.modules["sandbox"]
 
+from paypal_driver import Listener, Merchant  # noqa: E402
 from sandbox_driver import Box, free_port_base  # noqa: E402
 from stripe_driver import Receiver, Shop  # noqa: E402
 
@@ -52,5 +53,28 @@ def fresh(tmp_path: Path, port_base: int) -> Iterator[Shop]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     found = Receiver()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def merchant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merchant]:
+    """One PayPal for a module; each test has an account of its own or looks at its own ids."""
+    running = sandbox.start("127.0.0.1", free_port_base(), tmp_path_factory.mktemp("paypal"))
+    yield Merchant(running.web_url)
+    running.stop()
+
+
+@pytest.fixture
+def alone(tmp_path: Path, port_base: int) -> Iterator[Merchant]:
+    """A PayPal of the test's own, with whose clock and faults it may do what it likes."""
+    running = sandbox.start("127.0.0.1", port_base, tmp_path / "data")
+    yield Merchant(running.web_url)
+    running.stop()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    found = Listener()
     yield found
     found.stop()

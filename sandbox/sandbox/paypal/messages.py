@@ -80,12 +80,12 @@ def listed(store: Store, kind: str, key: str | None = None) -> list[dict[str, An
 
 
 def _outcome(store: Store, key: str) -> dict[str, Any]:
-    """tries and delivered over all deliveries; status: of the last answer, None when there was none."""
+    """tries and delivered over all deliveries; status: of the last answer, None when none came."""
     rows = store.rows("SELECT tries, state, status FROM delivery WHERE message = ? ORDER BY seq", key)
     statuses = [status for _, _, status in rows if status is not None]
     return {
         "tries": sum(tries for tries, _, _ in rows),
-        "status": statuses[-1] if statuses else None,
+        "status": (statuses[-1] or None) if statuses else None,
         "delivered": any(state == "done" for _, state, _ in rows),
         "states": [state for _, state, _ in rows],
     }

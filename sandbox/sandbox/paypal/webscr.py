@@ -111,7 +111,7 @@ def _shown(engine: Engine, form: Form) -> AnyResponse:
     currency = form.get("currency_code") or "USD"
     return page(
         "paypal_pay.html", form=form, hidden=hidden, amount=f"{worded(amount_minor, currency)} {currency}",
-        business=account.email, action=f"{address()}/webscr/pay",
+        business=account.email,
     )  # fmt: skip
 
 
