@@ -74,7 +74,9 @@ def test_the_verifier(alone: Merchant, listener: Listener) -> None:
     assert page.content != b"VERIFIED"
     assert b"<html" in page.content
     alone.faults(verifier="redirect")
-    assert alone.check(body).status_code == 302
+    sent_on = alone.check(body)
+    assert sent_on.status_code == 302
+    assert requests.get(sent_on.headers["Location"], timeout=SECONDS).text == "VERIFIED"
     alone.faults(verifier="invalid")
     assert alone.check(body).content == b"INVALID"
     alone.faults(verifier="slow", seconds=0.4)

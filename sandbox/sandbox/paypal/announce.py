@@ -36,23 +36,23 @@ def child(call: Call, parent: Transaction, made: Transaction) -> None:
         events.emit(call, made.account, f"PAYMENT.CAPTURE.{word}", "refund", body, f"A payment was {word.lower()}.")
 
 
-def case_opened(call: Call, about: Transaction, kind: str) -> None:
+def case_opened(call: Call, about: Transaction) -> None:
     """A case about a payment."""
     if not about.order:
-        ipn.tell_case(call, about, kind)
+        ipn.tell_case(call, about)
         return
-    _dispute(call, about, kind, None)
+    _dispute(call, about, None)
 
 
-def case_closed(call: Call, about: Transaction, kind: str, *, won: bool) -> None:
+def case_closed(call: Call, about: Transaction, *, won: bool) -> None:
     """The end of a case; IPN has no message for it."""
     if about.order:
-        _dispute(call, about, kind, "RESOLVED_SELLER_FAVOUR" if won else "RESOLVED_BUYER_FAVOUR")
+        _dispute(call, about, "RESOLVED_SELLER_FAVOUR" if won else "RESOLVED_BUYER_FAVOUR")
 
 
-def _dispute(call: Call, about: Transaction, kind: str, outcome: str | None) -> None:
+def _dispute(call: Call, about: Transaction, outcome: str | None) -> None:
     merchant = merchant_id(about.account)
-    body = shapes.dispute_body(about, merchant, REASONS[kind], call.now, call.address, outcome)
+    body = shapes.dispute_body(about, merchant, REASONS[about.case_kind], call.now, call.address, outcome)
     word = "RESOLVED" if outcome else "CREATED"
     summary = f"A dispute was {word.lower()} about transaction {about.id}."
     events.emit(call, about.account, f"CUSTOMER.DISPUTE.{word}", "dispute", body, summary)

@@ -25,10 +25,10 @@ def tell(call: Call, transaction: Transaction, notify_url: str) -> None:
     _send(call, account, notify_url, payment_fields(transaction, account))
 
 
-def tell_case(call: Call, transaction: Transaction, kind: str) -> None:
+def tell_case(call: Call, transaction: Transaction) -> None:
     """Send the IPN of a case that was opened about a payment; no money moves."""
     account = account_of(call.store, transaction.account)
-    _send(call, account, transaction.notify_url, case_fields(transaction, account, kind, call.now))
+    _send(call, account, transaction.notify_url, case_fields(transaction, account, call.now))
 
 
 def payment_fields(transaction: Transaction, account: Account) -> Fields:
@@ -76,15 +76,15 @@ def payment_fields(transaction: Transaction, account: Account) -> Fields:
     return found
 
 
-def case_fields(transaction: Transaction, account: Account, kind: str, now: float) -> Fields:
+def case_fields(transaction: Transaction, account: Account, now: float) -> Fields:
     """The fields of a case."""
     return {
         "txn_type": "new_case",
         "payment_date": pacific(transaction.created),
         "case_id": transaction.case,
-        "case_type": kind,
+        "case_type": transaction.case_kind,
         "case_creation_date": pacific(now),
-        "reason_code": "unauthorized" if kind == "chargeback" else "non_receipt",
+        "reason_code": "unauthorized" if transaction.case_kind == "chargeback" else "non_receipt",
         "charset": account.charset,
         "notify_version": NOTIFY_VERSION,
         **({"custom": transaction.custom} if transaction.custom is not None else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.paypal import announce, transactions
@@ -73,15 +74,13 @@ def cancel_reversal(call: Call, parent: Transaction) -> Transaction:
     if parent.status != "Reversed":
         raise refused("STATUS_NOT_VALID", f"Nothing of it was reversed: it is {parent.status}.")
     held_minor, status = parent.held_minor, "Partially_Refunded" if parent.refunded_minor else "Completed"
-    case = parent.case or _case_id()
-    parent = transactions.save(call.store, parent, call.now, status=status, held_minor=0, case="")
+    case, kind = parent.case or _case_id(), parent.case_kind or "chargeback"
+    parent = transactions.save(call.store, parent, call.now, status=status, held_minor=0, case="", case_kind="")
     made = _child(
         call, parent, "canceled_reversal", "Canceled_Reversal", held_minor, reason_code="chargeback_reimbursement"
     )
     announce.child(call, parent, made)
-    about = transactions.save(call.store, parent, call.now, case=case)
-    announce.case_closed(call, about, "chargeback", won=True)
-    transactions.save(call.store, parent, call.now, case="")
+    announce.case_closed(call, replace(parent, case=case, case_kind=kind), won=True)
     return made
 
 
@@ -106,8 +105,8 @@ def open_case(call: Call, about: Transaction, kind: str) -> Transaction:
         raise refused("STATUS_NOT_VALID", f"There is nothing to complain of: it is {about.status}.")
     if about.case:
         raise refused("CASE_OPEN", f"There is a case already: {about.case}.")
-    about = transactions.save(call.store, about, call.now, case=_case_id())
-    announce.case_opened(call, about, kind)
+    about = transactions.save(call.store, about, call.now, case=_case_id(), case_kind=kind)
+    announce.case_opened(call, about)
     return about
 
 
@@ -115,8 +114,8 @@ def close_case(call: Call, about: Transaction, *, won: bool) -> Transaction:
     """The case ends; what it means for money is told by reverse and cancel_reversal. Raises PaypalError."""
     if not about.case:
         raise refused("NO_CASE", "There is no open case.")
-    announce.case_closed(call, about, "complaint", won=won)
-    return transactions.save(call.store, about, call.now, case="")
+    announce.case_closed(call, about, won=won)
+    return transactions.save(call.store, about, call.now, case="", case_kind="")
 
 
 def _decide(call: Call, pending: Transaction, status: str) -> Transaction:

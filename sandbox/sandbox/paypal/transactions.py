@@ -35,7 +35,7 @@ class Transaction:
 
     status: IPN's payment_status. fee_minor: what PayPal keeps, less than zero when it gives back. custom: None when
     there is none at all. notify_url: where IPNs of it go, empty for the account's. order: the order of a capture and of
-    what follows it. held_minor: what a reversal took. note: for the payer of a refund.
+    what follows it. held_minor: what a reversal took. case: the open one. note: for the payer of a refund.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Transaction:
     refunded_minor: int = 0
     held_minor: int = 0
     case: str = ""
+    case_kind: str = ""
     note: str = ""
 
     @property

@@ -46,6 +46,10 @@ def create_webscr(engine: Engine) -> Blueprint:
             )
         return _shown(engine, form)
 
+    @blueprint.route("/cgi-bin/webscr/moved", methods=["GET", "POST"])
+    def moved() -> AnyResponse:
+        return _word("VERIFIED")
+
     @blueprint.post("/webscr/pay")
     def pay() -> AnyResponse:
         return _answered(engine, request.form)
@@ -63,7 +67,8 @@ def _check(engine: Engine, body: bytes) -> AnyResponse:
             "Something is not right", "We are sorry, we cannot do that at the moment. VERIFIED or not: try later."
         )
     if faults.verifier == "redirect":
-        return redirect(f"{address()}/cgi-bin/webscr?cmd=_notify-validate", 302)
+        # A trap: whoever follows hears what they must not believe.
+        return redirect(f"{address()}/cgi-bin/webscr/moved", 302)
     if faults.verifier == "slow":
         engine.stopping.wait(faults.seconds)
     good = faults.verifier != "invalid" and messages.ipn_made(engine.store, body)
