@@ -30,10 +30,11 @@ class Came:
 
 
 class Listener:
-    """An endpoint of ours: keeps what comes and answers with `status`."""
+    """An endpoint of ours: keeps what is posted and answers with `status`; shows browsers its `page`."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.page = ""
         self.came: list[Came] = []
         listener = self
 
@@ -44,6 +45,12 @@ class Listener:
                 self.send_response(listener.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(f"<!doctype html><title>Shop</title>{listener.page}".encode())
 
             def log_message(self, *arguments: object) -> None:
                 pass

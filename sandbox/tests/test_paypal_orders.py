@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -89,8 +90,17 @@ def test_the_same_request_twice(merchant: Merchant) -> None:
     assert len(own.transactions()) == 1
 
 
+def test_the_same_request_many_times_at_once(merchant: Merchant) -> None:
+    own = merchant.another()
+    order = own.order()
+    own.approve(order["id"])
+    with ThreadPoolExecutor(8) as pool:
+        orders = set(pool.map(lambda _: own.order("order-1")["id"], range(16)))
+        captures = {answer.text for answer in pool.map(lambda _: own.capture(order["id"], "capture-1"), range(16))}
+    assert len(orders) == len(captures) == len(own.transactions()) == 1
+
+
 def test_declined_and_then_another_card(merchant: Merchant) -> None:
-    order = merchant.another().order
     own = merchant.another()
     order = own.order()
     own.approve(order["id"], "declined")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -22,7 +23,14 @@ def test_accounts(merchant: Merchant) -> None:
     assert re.fullmatch("[0-9A-Z]{13}", first["merchant_id"])
     assert own.settings(notify_url="http://shop.test/ipn")["merchant_id"] == first["merchant_id"]
     assert own.settings(charset="Big5")["notify_url"] == "http://shop.test/ipn"
-    for wrong in ({"charset": "base64"}, {"charset": "klingon"}, {"notify_url": "nowhere"}, {"charset": 1}):
+    for wrong in (
+        {"charset": "base64"},
+        {"charset": "klingon"},
+        {"charset": "utf-16"},
+        {"charset": "idna"},
+        {"notify_url": "nowhere"},
+        {"charset": 1},
+    ):
         answer = requests.put(f"{own.base}/_control/accounts/{own.email}", json=wrong, timeout=SECONDS)
         assert answer.status_code == 422, wrong
     assert requests.get(f"{own.base}/_control/accounts/nobody", timeout=SECONDS).status_code == 422
@@ -133,6 +141,14 @@ def test_an_invoice_is_paid_once(merchant: Merchant, listener: Listener) -> None
     assert own.open(invoice="INV-2").status_code == 409
     own.act(own.transactions()[-1]["txn_id"], "bounce")
     assert own.open(invoice="INV-2").status_code == 200
+
+
+def test_paid_by_many_at_once(merchant: Merchant) -> None:
+    own = merchant.another()
+    with ThreadPoolExecutor(8) as pool:
+        answers = sorted(pool.map(lambda _: own.pay().status_code, range(16)))
+    assert answers == [303] + 15 * [409]
+    assert len(own.transactions()) == 1
 
 
 def test_amounts_without_decimals(merchant: Merchant, listener: Listener) -> None:

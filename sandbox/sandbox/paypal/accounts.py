@@ -68,9 +68,8 @@ def account_of_client(store: Store, client_id: str) -> Account:
 
 
 def known_charset(name: str) -> bool:
-    """Whether texts can be written in it."""
+    """Whether texts can be written in it, with plain letters as in ASCII."""
     try:
-        "x".encode(name)
+        return "x\u00e9".encode(name, "replace").startswith(b"x")
     except (LookupError, ValueError):
         return False
-    return True

@@ -32,7 +32,7 @@ def emit(call: Call, account: str, kind: str, resource_type: str, resource: dict
         "resource": resource,
         "links": [{"href": link, "rel": "self", "method": "GET"}],
     }
-    body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+    body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     messages.keep(call, messages.EVENT, key, account, body)
     for webhook, types in call.store.rows("SELECT id, types FROM webhook WHERE account = ? ORDER BY seq", account):
         if {"*", kind} & set(json.loads(types)):
