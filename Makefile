@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe services/portal sandbox embedded
+PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe services/gateway-paypal services/portal sandbox embedded
 DEV_READY := $(VENV)/.ready-dev
 RUN_READY := $(VENV)/.ready-run
 export PORT_BASE ?= 8000
@@ -13,6 +13,7 @@ export PORTAL_PORT ?= $(PORT_BASE)
 export PAYMENTS_PORT ?= $(shell expr $(PORT_BASE) + 1)
 export BILLING_PORT ?= $(shell expr $(PORT_BASE) + 2)
 export GATEWAY_STRIPE_PORT ?= $(shell expr $(PORT_BASE) + 3)
+export GATEWAY_PAYPAL_PORT ?= $(shell expr $(PORT_BASE) + 4)
 export NOTIFICATIONS_PORT ?= $(shell expr $(PORT_BASE) + 5)
 export SANDBOX_PORT ?= $(shell expr $(PORT_BASE) + 9)
 
@@ -37,6 +38,9 @@ prove: ## Prove the books of whichever stack is running: do all figures agree?
 up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox
 	SANDBOX=on STRIPE_API_BASE=http://sandbox:8009/stripe CALLBACK_BASE_URL=http://gateway-stripe-web:8003 \
 	  STRIPE_JS_URL=http://127.0.0.1:$(SANDBOX_PORT)/stripe/js/v3/ \
+	  PAYPAL_CALLBACK_BASE_URL=http://gateway-paypal-web:8004 PAYPAL_API_BASE=http://sandbox:8009/paypal \
+	  PAYPAL_IPN_VERIFY_URL=http://sandbox:8009/paypal/cgi-bin/webscr \
+	  PAYPAL_CHECKOUT_URL=http://127.0.0.1:$(SANDBOX_PORT)/paypal/cgi-bin/webscr \
 	  docker compose --profile sandbox up --build --wait
 
 .PHONY: down

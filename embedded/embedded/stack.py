@@ -99,7 +99,7 @@ class Stack:
         service = find(name)
         settings = service.settings.read(
             {
-                **(self._sandboxed() if self.with_sandbox else {}),
+                **(self._sandboxed(name) if self.with_sandbox else {}),
                 **self._environ,
                 "VAR_DIR": str(self.var_dir),
                 "AMQP_URL": "",
@@ -112,12 +112,15 @@ class Stack:
         )
         return Runtime.open(service, settings)
 
-    def _sandboxed(self) -> dict[str, str]:
+    def _sandboxed(self, name: str) -> dict[str, str]:
         """Where the sandbox stands in for the outside, unless the operator names the real thing."""
         sandbox_url = self.settings.url_of("sandbox")
         return {
             "SMTP_URL": f"smtp://127.0.0.1:{self.settings.port_base + SMTP_OFFSET}",
             "STRIPE_API_BASE": f"{sandbox_url}/stripe",
             "STRIPE_JS_URL": f"{sandbox_url}/stripe/js/v3/",
-            "CALLBACK_BASE_URL": self.settings.url_of("gateway-stripe"),
+            "PAYPAL_API_BASE": f"{sandbox_url}/paypal",
+            "PAYPAL_CHECKOUT_URL": f"{sandbox_url}/paypal/cgi-bin/webscr",
+            "PAYPAL_IPN_VERIFY_URL": f"{sandbox_url}/paypal/cgi-bin/webscr",
+            "CALLBACK_BASE_URL": self.settings.url_of(name),
         }

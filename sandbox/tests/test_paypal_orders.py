@@ -250,7 +250,7 @@ def test_the_report(merchant: Merchant) -> None:
     assert found["transaction_details"][0]["payer_info"]["email_address"] == PAYER["email"]
     own.act(infos[1]["transaction_id"], "cancel_reversal")
     last = report(own).json()["transaction_details"][-1]["transaction_info"]
-    assert (last["transaction_event_code"], last["transaction_amount"]["value"]) == ("T1110", "7.00")
+    assert (last["transaction_event_code"], last["transaction_amount"]["value"]) == ("T1111", "7.00")
     assert "payer_info" not in report(own, fields="transaction_info").json()["transaction_details"][0]
     assert report(own, transaction_id=capture["id"]).json()["total_items"] == 1
 

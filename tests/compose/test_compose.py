@@ -20,8 +20,16 @@ from tests.integration import story
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(420)]
 
 ROOT = Path(__file__).parents[2]
-OFFSETS = {"PORTAL": 0, "PAYMENTS": 1, "BILLING": 2, "GATEWAY_STRIPE": 3, "NOTIFICATIONS": 5, "SANDBOX": 9}
-SERVICES = ("payments", "billing", "notifications", "gateway-stripe")
+OFFSETS = {
+    "PORTAL": 0,
+    "PAYMENTS": 1,
+    "BILLING": 2,
+    "GATEWAY_STRIPE": 3,
+    "GATEWAY_PAYPAL": 4,
+    "NOTIFICATIONS": 5,
+    "SANDBOX": 9,
+}
+SERVICES = ("payments", "billing", "notifications", "gateway-stripe", "gateway-paypal")
 WEBS = (*SERVICES, "portal")  # which takes no events, and has no worker
 CLIENTS = 10
 PAYMENTS = 30
@@ -117,6 +125,9 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         "STRIPE_API_BASE": "http://sandbox:8009/stripe",
         "STRIPE_JS_URL": f"http://127.0.0.1:{stack.port_base + OFFSETS['SANDBOX']}/stripe/js/v3/",
         "CALLBACK_BASE_URL": "http://gateway-stripe-web:8003",
+        "PAYPAL_CALLBACK_BASE_URL": "http://gateway-paypal-web:8004",
+        "PAYPAL_API_BASE": "http://sandbox:8009/paypal",
+        "PAYPAL_IPN_VERIFY_URL": "http://sandbox:8009/paypal/cgi-bin/webscr",
     }
     failed_before = request.session.testsfailed
     try:

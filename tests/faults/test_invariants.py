@@ -35,17 +35,25 @@ SOUND = Facts(
         "billing": [Published("e3", "billing.balance_changed.v1", 1)],  # nobody subscribes to it
         "notifications": [],
         "gateway-stripe": [],
+        "gateway-paypal": [],
     },
     inbox={
         "payments": [],
         "billing": [Received("e1", "done", None), Received("e2", "done", None)],
         "notifications": [Received("e1", "done", None), Received("e2", "done", None)],
         "gateway-stripe": [],
+        "gateway-paypal": [],
     },
-    jobs={"payments": [], "billing": [], "notifications": [JobState("email", "m1", "done")], "gateway-stripe": []},
+    jobs={
+        "payments": [],
+        "billing": [],
+        "notifications": [JobState("email", "m1", "done")],
+        "gateway-stripe": [],
+        "gateway-paypal": [],
+    },
     mails=[Mail("b", "m1", "receipt:p1:1", "c", "sent"), Mail("b", "m2", "receipt:p2:1", "c", "suppressed")],
     delivered={"m1": 1},
-    queues={"payments": 0, "billing": 0, "notifications": 0, "gateway-stripe": 0},
+    queues={"payments": 0, "billing": 0, "notifications": 0, "gateway-stripe": 0, "gateway-paypal": 0},
 )
 
 Damage = Callable[[Facts], Facts]

@@ -23,7 +23,7 @@ from common.settings import PORT_OFFSETS, SMTP_OFFSET
 from common.testing import free_port_base
 from tests.harness.servers import Servers
 
-SERVICES = ("payments", "billing", "notifications", "gateway-stripe")
+SERVICES = ("payments", "billing", "notifications", "gateway-stripe", "gateway-paypal")
 _PROCESS = re.compile(r"(.+)-(web|worker)(-\d+)?")
 START_SECONDS = 120
 REMIT = [sys.executable, "-m", "common.runner"]
@@ -148,7 +148,10 @@ class System:
             "SEAL_KEY_FILE": str(self.folder / "keys" / "seal.key.json"),
             "STRIPE_API_BASE": f"{self.url('sandbox')}/stripe",
             "STRIPE_JS_URL": f"{self.url('sandbox')}/stripe/js/v3/",
-            "CALLBACK_BASE_URL": self.url("gateway-stripe"),
+            "PAYPAL_API_BASE": f"{self.url('sandbox')}/paypal",
+            "PAYPAL_CHECKOUT_URL": f"{self.url('sandbox')}/paypal/cgi-bin/webscr",
+            "PAYPAL_IPN_VERIFY_URL": f"{self.url('sandbox')}/paypal/cgi-bin/webscr",
+            "CALLBACK_BASE_URL": self.url(service) if service.startswith("gateway") else "",
             **self._extra,
         }
         if service in SERVICES:

@@ -220,6 +220,7 @@ SERVICE_LIMITS: dict[str, list[str]] = {
     "billing": ["payments:read"],
     "notifications": ["payments:read", "billing:read"],
     "gateway-stripe": ["billing:read", "notifications:write"],
+    "gateway-paypal": ["billing:read"],
     "portal": ["billing:read", "payments:read", "gateway:read", "gateway:charge"],
 }
 

@@ -76,6 +76,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     ),
     "billing": (*MONEY, RefundRequested, RefundAbandoned),
     "gateway-stripe": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
+    "gateway-paypal": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
     "notifications": (
         *DIRECTORY,
         *MONEY,

@@ -16,10 +16,10 @@ from sandbox.paypal.transactions import Transaction
 LONGEST = timedelta(days=31)
 PAGE_SIZE = 100
 MOST_PER_PAGE = 500
-# The rest is T0000, as money that was just sent. T1110 is "hold for dispute", the nearest to the end of one.
+# The rest is T0000, as money that was just sent. T1111 is "hold for dispute", the nearest to the end of one.
 EVENT_CODES = {
     "capture": "T0006", "web_accept": "T0007", "virtual_terminal": "T0012", "refund": "T1107", "reversal": "T1106",
-    "canceled_reversal": "T1110",
+    "canceled_reversal": "T1111",
 }  # fmt: skip
 STATUSES = {"Pending": "P", "Denied": "D", "Failed": "D"}
 

@@ -1,10 +1,8 @@
 """What gateway-stripe reads besides the common settings. None of it can be set from a screen or an API."""
 
-import ipaddress
-from urllib.parse import urlsplit
-
 from pydantic import Field
 
+from common.gateway.reach import is_public_https
 from common.settings import Settings
 
 
@@ -19,10 +17,7 @@ class StripeServiceSettings(Settings):
     def callbacks_reach_us(self) -> bool:
         """Whether Stripe can call here: the real one needs a public HTTPS address, the sandbox any. Otherwise its
         events are asked for."""
-        base = urlsplit(self.callback_base_url)
-        if self.stripe_api_base:
-            return bool(base.hostname)
-        return base.scheme == "https" and _is_public(base.hostname or "")
+        return bool(self.callback_base_url) and (bool(self.stripe_api_base) or is_public_https(self.callback_base_url))
 
     @property
     def api_base(self) -> str:
@@ -31,10 +26,3 @@ class StripeServiceSettings(Settings):
     @property
     def js_url(self) -> str:
         return self.stripe_js_url or "https://js.stripe.com/v3/"
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." in host and not host.endswith((".local", ".internal", ".localhost"))

@@ -127,7 +127,7 @@ def test_seals_are_rotated_and_the_keys_still_work(shop: Shop) -> None:
     shop.set_up()
     with shop.gateway.runtime.database.read() as session:
         before = session.get_one(Keys, ("b1", "test")).secret_key
-    assert commands.rotate_seals(shop.gateway.runtime, ["--new-key"]) == 0
+    assert commands.COMMANDS["rotate-seals"](shop.gateway.runtime, ["--new-key"]) == 0
     with shop.gateway.runtime.database.read() as session:
         after = session.get_one(Keys, ("b1", "test")).secret_key
     assert before is not None

@@ -11,6 +11,7 @@ STRIPE_JS = "https://js.stripe.com/v3/"
 
 class PortalSettings(Settings):
     gateway_stripe_url: str = ""
+    gateway_paypal_url: str = ""
     stripe_js_url: str = Field(default="", description="Where the browser finds Stripe.js; Stripe's own unless set")
     trusted_proxies: int = Field(default=0, ge=0, le=5, description="How many proxies of yours name the caller")
     gateway_timeout_seconds: float = Field(default=65.0, gt=0, le=120, description="A card's bank takes its time")

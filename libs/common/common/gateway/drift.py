@@ -28,11 +28,12 @@ class Report:
     healed: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
 
-    def compare(self, database: Database, payment_id: str, found: Sequence[Fact]) -> None:
-        """Tell what was not told of a payment, and note figures that were told otherwise."""
+    def compare(self, database: Database, payment_id: str, found: Sequence[Fact], *, is_healed: bool = False) -> None:
+        """Tell what was not told of a payment, and note figures that were told otherwise. `is_healed`: some of it was
+        told just now."""
         self.compared += 1
         with database.write() as session:
-            if facts.tell(session, found):
+            if facts.tell(session, found) or is_healed:
                 self.healed.append(payment_id)
             told = facts.told_amounts(session, found)
         for fact in found:
