@@ -11,8 +11,8 @@ from common import service as services
 from common.testing import ServiceUnderTest
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
-# Gateways call these; each checks a signature of its own.
-CALLBACKS = ("/webhooks/",)
+# Gateways call these; each finds out by itself who sent it.
+CALLBACKS = ("/webhooks/", "/ipn/")
 
 
 # A service with screens instead of an API is tried in test_screens.

@@ -332,9 +332,13 @@ def test_copies_are_one(shop: Shop) -> None:
     shop.wait_for(GatewayPaymentSucceeded)
     with shop.gateway.runtime.database.read() as session:
         body = session.scalars(select(Notice.body)).one()
+
+    def send(_: int) -> tuple[int, bytes]:
+        answer = shop.ipn(body)
+        return answer.status_code, answer.content
+
     with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: shop.ipn(body), range(100)))
-    assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"")}
+        assert set(pool.map(send, range(100))) == {(200, b"")}
     assert len(shop.settled()) == 1
     assert len(shop.told(GatewayPaymentSucceeded)) == 1
 
@@ -408,11 +412,14 @@ def test_another_businesses_url_and_nobodys(shop: Shop) -> None:
 
 def test_forged_webhooks(shop: Shop) -> None:
     shop.set_up(checkout="orders", **KEYS)
+    shop.approve(shop.begin().json)
+    told = len(shop.wait_for(GatewayPaymentSucceeded))
+    real = next(notice for notice in shop.settled() if notice["type"].startswith("PAYMENT"))
+    certificate = shop.call("GET", f"/notices/{real['id']}").json["headers"]["cert-url"]
     url = shop.call("GET", "/paypal/ipn-instructions").json["notify_url"].replace("/ipn/", "/webhooks/")
-    api = f"{shop.sandbox_url}/paypal"
     good = {
         "PAYPAL-TRANSMISSION-ID": "t1", "PAYPAL-TRANSMISSION-TIME": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "PAYPAL-TRANSMISSION-SIG": "AAAA", "PAYPAL-CERT-URL": f"{api}/v1/notifications/certs/CERT-1",
+        "PAYPAL-TRANSMISSION-SIG": "AAAA", "PAYPAL-CERT-URL": certificate,
         "PAYPAL-AUTH-ALGO": "SHA256withRSA",
     }  # fmt: skip
     body = b'{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"C1"}}'
@@ -428,7 +435,7 @@ def test_forged_webhooks(shop: Shop) -> None:
         notice = eventually(lambda n=before: len(shop.settled()) > n and shop.settled()[0], "the notice")
         assert notice["status"] == "refused", notice
         assert words in notice["reason"], (words, notice["reason"])
-    assert shop.told(GatewayPaymentSucceeded) == []
+    assert len(shop.told(GatewayPaymentSucceeded)) == told
 
 
 # --- refunds and reconciling ---
