@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from common import auth, clock, logs
 from common.settings import Settings, SettingsError
-from embedded.demo import ZONE, demo_client, first_business, take_cards
+from embedded.demo import ZONE, demo_client, first_business, take_cards, take_paypal
 from embedded.people import demo_people
 from embedded.stack import Stack
 
@@ -63,6 +63,8 @@ def _serve(stack: Stack, settings: EmbeddedSettings, stop: threading.Event) -> i
     if settings.demo == "on":
         if stack.has_test_stripe:
             take_cards(endpoints, token, business["id"])
+        if stack.has_test_paypal:
+            take_paypal(endpoints, token, business["id"])
         client = demo_client(endpoints, token, business["id"])
         kept = stack.var_dir / ".demo-people.json"
         written |= demo_people(stack.runtime("portal"), kept, business["id"], client)

@@ -28,6 +28,7 @@ PAYMENTS = [
 ]  # fmt: skip
 
 DEMO_KEY = "test_demo0000000000000000"
+PAYPAL_CLIENT = "harmony"
 SERVICES = [("Piano lesson", 4500, 45), ("Voice lesson", 5000, 60), ("Music theory, in a group", 2000, 60)]
 # Client, service, days from today, at what hour, and what became of it.
 SESSIONS = [
@@ -77,6 +78,21 @@ def take_cards(endpoints: Mapping[str, str], token: str, business_id: str) -> No
     if api.call("GET", settings)["test_secret_key"] is None:
         keys = {"test_publishable_key": f"pk_{DEMO_KEY}", "test_secret_key": f"sk_{DEMO_KEY}"}
         api.call("PUT", settings, {"mode": "test", "allow_client_initiated_payments": True, **keys})
+
+
+def take_paypal(endpoints: Mapping[str, str], token: str, business_id: str) -> None:
+    """Save the sandbox's PayPal, so that it can be tried: it takes any credentials. Its account sends messages here."""
+    api = _Api(token)
+    settings = f"{endpoints['gateway-paypal']}/v1/businesses/{business_id}/paypal"
+    if api.call("GET", settings)["business_email"] is not None:
+        return
+    email = f"{PAYPAL_CLIENT}@business.example"
+    api.call("PUT", settings, {
+        "mode": "sandbox", "checkout": "orders", "business_email": email, "allow_client_initiated_payments": True,
+        "client_id": PAYPAL_CLIENT, "client_secret": "sandbox-secret",
+    })  # fmt: skip
+    notify = {"notify_url": api.call("GET", f"{settings}/ipn-instructions")["notify_url"]}
+    api.call("PUT", f"{endpoints['sandbox']}/paypal/_control/accounts/{email}", notify)
 
 
 def demo_client(endpoints: Mapping[str, str], token: str, business_id: str) -> dict[str, Any] | None:

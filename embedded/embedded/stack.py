@@ -89,6 +89,11 @@ class Stack:
         """Whether the sandbox stands in for Stripe."""
         return self.with_sandbox and not self._environ.get("STRIPE_API_BASE")
 
+    @property
+    def has_test_paypal(self) -> bool:
+        """Whether the sandbox stands in for PayPal."""
+        return self.with_sandbox and not self._environ.get("PAYPAL_API_BASE")
+
     def operator_token(self, ttl_seconds: float) -> str:
         signer = auth.Signer(self.keys_dir / "operator.key.json")
         return signer.sign(

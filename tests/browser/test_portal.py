@@ -118,6 +118,7 @@ def test_the_portal(browser: Browser, remit: Running) -> None:
     staff_take_payments(browser, remit)
     staff_take_a_telephone_order(browser, remit)
     a_pay_link_is_paid(browser, remit)
+    a_client_pays_by_paypal(browser, remit)
 
 
 def a_client_pays(browser: Browser, remit: Running) -> None:
@@ -173,7 +174,8 @@ def a_client_may_not_pay(browser: Browser, remit: Running) -> None:
     expect(page.get_by_label("Card number")).to_have_count(0)
     ada.complaints.clear()  # the browser logs the refusal's 403
     page.reload()
-    expect(page.get_by_text("does not take card payments here right now")).to_be_visible()
+    expect(page.get_by_role("button", name="Pay with PayPal")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue to the card")).to_have_count(0)
     ada.look("home-without-cards")
     ada.leave()
 
@@ -278,3 +280,40 @@ def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:
     expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
     assert remit.call("POST", "billing", "/sessions", session).status_code == 201
     anybody.leave()
+
+
+def a_client_pays_by_paypal(browser: Browser, remit: Running) -> None:
+    """By both kinds of checkout: to PayPal's page and back, waiting, then the receipt; and cancelled there."""
+    ada = Person(browser, remit)
+    page, who = ada.page, remit.endpoints["client"]
+    ada.sign_in(who)
+    expect(page.locator("#balance")).to_be_visible()
+    saved = remit.call("GET", "gateway-paypal", "/paypal").json()
+    for checkout, agree in (("orders", "Agree and continue"), ("standard", re.compile("^Pay "))):
+        settings = {"mode": "sandbox", "checkout": checkout, "business_email": saved["business_email"]}
+        assert remit.call("PUT", "gateway-paypal", "/paypal", settings).status_code == 200
+        before = balance(remit, who["client_id"])
+        leave_for_paypal(page, ada)
+        ada.look(f"paypal-{checkout}")
+        page.get_by_role("button", name="Cancel and return").click()
+        expect(page.get_by_text("cancelled at PayPal")).to_be_visible()
+        ada.look(f"paypal-{checkout}-cancelled")
+        leave_for_paypal(page, ada)
+        page.get_by_role("button", name=agree).click()
+        expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
+        expect(page.get_by_role("link", name="Receipt (PDF)")).to_be_visible()
+        ada.look(f"paypal-{checkout}-paid")
+        eventually(lambda was=before: balance(remit, who["client_id"]) == was + 3100, "PayPal's money to be booked")
+    methods = [
+        row["method"]
+        for row in remit.call("GET", "payments", f"/payments?client_id={who['client_id']}").json()["items"]
+    ]
+    assert methods[:2] == ["paypal", "paypal"]
+    ada.leave()
+
+
+def leave_for_paypal(page: Page, ada: Person) -> None:
+    page.goto(f"{ada.portal}/home")
+    page.get_by_label("Amount in USD").fill("31.00")
+    page.get_by_role("button", name="Pay with PayPal").click()
+    expect(page.get_by_label("E-mail")).to_be_visible()

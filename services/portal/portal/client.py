@@ -54,10 +54,11 @@ class Remit:
         params = {"client_id": client_id, "limit": limit}
         return list(self._json("payments", "GET", "/payments", "payments:read", params=params)["items"])
 
-    def payment_of(self, intent_id: str) -> dict[str, Any] | None:
-        """The payment that was recorded of a Stripe intent, once it is."""
+    def payment_of(self, gateway_payment_id: str, gateway: str = "stripe") -> dict[str, Any] | None:
+        """The payment that was recorded of a gateway's, once it is."""
+        path = f"/payments/by-gateway/{gateway}/{_safe(gateway_payment_id)}"
         try:
-            return self._json("payments", "GET", f"/payments/by-gateway/stripe/{_safe(intent_id)}", "payments:read")
+            return self._json("payments", "GET", path, "payments:read")
         except NotFound:
             return None
 
@@ -90,6 +91,24 @@ class Remit:
         path = f"/stripe/payment-intents/{_safe(intent_id)}/sync"
         return self._json("gateway-stripe", "POST", path, "gateway:charge")
 
+    # --- gateway-paypal ---
+
+    def paypal_settings(self) -> dict[str, Any]:
+        return self._json("gateway-paypal", "GET", "/paypal", "gateway:read")
+
+    def start_checkout(self, body: dict[str, Any], key: str) -> tuple[dict[str, Any], bool]:
+        """A payment to be made at PayPal, and whether it had been started before."""
+        answer = self._ask("gateway-paypal", "POST", "/paypal/checkouts", "gateway:charge", body, key)
+        return dict(answer.json()), answer.headers.get("Idempotent-Replayed") == "true"
+
+    def paypal_checkout(self, checkout_id: str) -> dict[str, Any]:
+        """What became of a checkout; what its payer has approved is taken now."""
+        path = f"/paypal/checkouts/{_safe(checkout_id)}"
+        try:
+            return self._json("gateway-paypal", "POST", f"{path}/capture", "gateway:charge")
+        except (Conflict, Unavailable):  # not approved, or PayPal is silent: what is known here
+            return self._json("gateway-paypal", "GET", path, "gateway:charge")
+
     # --- how ---
 
     def _json(self, peer: str, method: str, path: str, scope: str, **options: Any) -> dict[str, Any]:
@@ -99,7 +118,7 @@ class Remit:
         self, peer: str, method: str, path: str, scope: str, body: Any = None, key: str | None = None, **options: Any
     ) -> requests.Response:
         settings: Any = self.runtime.settings
-        if peer == "gateway-stripe":
+        if peer.startswith("gateway"):
             options["timeout"] = (PEER_TIMEOUT_SECONDS[0], settings.gateway_timeout_seconds)
         if body is not None:
             options["json"] = body

@@ -6,6 +6,7 @@ A screen declares whom it is for with `@screen(...)`; without roles it is open. 
 import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
 from werkzeug import Response
@@ -92,6 +93,12 @@ def takes_cards() -> None:
     g.takes_cards = True
 
 
+def leaves_for(url: str) -> None:
+    """This page has a form that leads to another site."""
+    parts = urlsplit(url)
+    g.leaves_for = f"{parts.scheme}://{parts.netloc}"
+
+
 # --- cookies and tokens ---
 
 
@@ -146,6 +153,8 @@ def _protect(response: Response) -> Response:
     if g.get("takes_cards"):
         for directive, sources in _settings().stripe_sources.items():
             policy[directive] = f"{policy.get(directive, '')} {sources}".strip()
+    if "leaves_for" in g:
+        policy["form-action"] = g.leaves_for
     if response.mimetype == "application/pdf":  # the browser's own viewer brings styles of its own
         policy = {"frame-ancestors": "'none'"}
     given = "; ".join(f"{name} {sources}" for name, sources in policy.items())

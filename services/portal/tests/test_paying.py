@@ -131,7 +131,7 @@ def test_a_telephone_order_of_another_amount_than_was_shown(portal: Any, others:
 def test_a_business_that_takes_no_cards(portal: Any, others: Others) -> None:
     others.tell("GET", "/stripe", 200, {**STRIPE, "allow_client_initiated_payments": False})
     ada = portal.client()
-    assert "does not take card payments here" in ada.get("/home").text
+    assert "does not take payments here" in ada.get("/home").text
     others.tell("GET", "/stripe", 503, {"code": "x", "detail": "away"})
     assert ada.get("/home").status_code == 200
 

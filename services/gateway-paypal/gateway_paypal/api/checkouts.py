@@ -20,7 +20,9 @@ from gateway_paypal.usecases.checkouts import Wanted
 
 api = APIBlueprint("paypal_checkouts", __name__, abp_tags=[Tag(name="Checkouts")], abp_security=[{"bearer": []}])
 
-Url = Field(max_length=500, pattern=r"^https?://[^\s]+$", description="Where PayPal sends the payer back to")
+Url = Field(
+    max_length=900, pattern=r"^https?://[^\s]+$", description="Where the payer comes back to, with ?checkout_id="
+)
 
 
 class CheckoutPath(BusinessPath):

@@ -218,8 +218,8 @@ def _form(
         "currency_code": business.currency,
         "invoice": _invoice_id(wanted, operation),
         "custom": customs.custom_of(runtime.signer, business.business_id, operation.operation_id),
-        "return": wanted.return_url,
-        "cancel_return": wanted.cancel_url,
+        "return": _back(wanted.return_url, operation),
+        "cancel_return": _back(wanted.cancel_url, operation),
         "rm": "1",
         "no_shipping": "1",
         "no_note": "1",
@@ -232,7 +232,8 @@ def _form(
 
 def _order(runtime: Runtime, business: BusinessFacts, wanted: Wanted, operation: Operation) -> dict[str, Any]:
     context = {
-        "return_url": wanted.return_url, "cancel_url": wanted.cancel_url, "shipping_preference": "NO_SHIPPING",
+        "return_url": _back(wanted.return_url, operation), "cancel_url": _back(wanted.cancel_url, operation),
+        "shipping_preference": "NO_SHIPPING",
         "user_action": "PAY_NOW", "brand_name": business.name[:127],
     }  # fmt: skip
     unit = {
@@ -247,6 +248,12 @@ def _order(runtime: Runtime, business: BusinessFacts, wanted: Wanted, operation:
         "intent": "CAPTURE", "purchase_units": [unit],
         "payment_source": {"paypal": {"experience_context": context}},
     }  # fmt: skip
+
+
+def _back(url: str, operation: Operation) -> str:
+    """Where the payer comes back to, with the checkout's id: who sent them has no id yet."""
+    glue = "&" if "?" in url else "?"
+    return f"{url}{glue}checkout_id={operation.operation_id}"
 
 
 def _approve_link(order: dict[str, Any]) -> str:

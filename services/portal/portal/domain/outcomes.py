@@ -30,6 +30,21 @@ def on_page(status: str, money: str, *, to_payer: bool) -> Outcome:
     return Outcome("bad", "Not paid", "The card was not charged. Try again, or use another card.")
 
 
+def by_paypal(status: str, money: str) -> Outcome:
+    """Of a payment that was begun here and made at PayPal."""
+    if status == "paid":
+        return Outcome("good", "Payment received", f"{money} was paid by PayPal. Thank you.")
+    if status == "pending":
+        detail = f"PayPal waits for the bank to send {money}, which takes days. The receipt comes when it is there."
+        return Outcome("wait", "On its way", detail)
+    if status == "waiting":
+        detail = f"PayPal tells us within moments whether {money} was paid. This page says so when it is there."
+        return Outcome("wait", "Waiting for PayPal", detail, is_final=False)
+    if status == "cancelled":
+        return Outcome("bad", "Not paid", "The payment was cancelled at PayPal. Nothing was charged.")
+    return Outcome("bad", "Not paid", "PayPal did not take the payment. Try again, or pay another way.")
+
+
 def one_click(status: str, money: str, client: str, detail: str, decline_code: str) -> Outcome:
     """Of a saved card charged by staff."""
     if status == "succeeded":

@@ -35,6 +35,7 @@ def show() -> ResponseReturnValue:
         invoices=remit.pending_invoices(client_id, paying.INVOICES_SHOWN),
         payments=remit.last_payments(client_id, PAYMENTS_SHOWN),
         desk=paying.card_desk(remit),
+        by_paypal=paying.takes_paypal(remit),
         attempt=new_id(),
     )
 
@@ -97,11 +98,15 @@ def state_of(remit: Remit, intent_id: str) -> dict[str, Any]:
         "detail": outcome.detail,
         # Once it is recorded, its receipt is there, and the balance follows within moments.
         "is_final": outcome.is_final and (status != "succeeded" or payment is not None),
-        "receipt": payment and {
-            "number": payment["receipt_number"],
-            "url": url_for("home.receipt", payment_id=payment["id"]),
-        },
-    }  # fmt: skip
+        "receipt": receipt_of(payment),
+    }
+
+
+def receipt_of(payment: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Where a payment's receipt is."""
+    if payment is None:
+        return None
+    return {"number": payment["receipt_number"], "url": url_for("home.receipt", payment_id=payment["id"])}
 
 
 def _client_id() -> str:

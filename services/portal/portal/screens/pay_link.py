@@ -25,19 +25,18 @@ screens = Blueprint("pay_link", __name__)
 @screen()
 def show() -> ResponseReturnValue:
     query = request.query_string.decode()
-    link = _opened(query)
-    remit = _remit(link)
+    link, remit = opened(query)
     business, client = remit.business(), remit.client(link.client_id)
     problem = None
     due = None
     try:
-        due = _due(remit, link, str(business["currency"]))
+        due = due_of(remit, link)
     except Refused as refused:
         problem = refused.detail
     edge.takes_cards()
     return render_template(
         "pay.html", business=business, client=client, due=due, problem=problem, query=query,
-        desk=paying.card_desk(remit),
+        desk=paying.card_desk(remit), by_paypal=paying.takes_paypal(remit),
     )  # fmt: skip
 
 
@@ -47,9 +46,8 @@ def begin() -> ResponseReturnValue:
     """For pay.js: begin what the link asks for, or take up what it began."""
     edge.for_script_only()
     query = request.form.get("link", "")
-    link = _opened(query)
-    remit = _remit(link)
-    due = _due(remit, link, str(remit.business()["currency"]))
+    link, remit = opened(query)
+    due = due_of(remit, link)
     begun, is_paid = paying.begin(remit, link.client_id, due, hashlib.sha256(query.encode()).hexdigest())
     return for_script(begun, due, is_paid, url_for("pay_link.paid", link=query))
 
@@ -59,29 +57,27 @@ def begin() -> ResponseReturnValue:
 def paid() -> ResponseReturnValue:
     """Where the payment ends: asked of Stripe, whatever the address says. No balance: the link may be anybody's."""
     query = request.args.get("link", "")
-    remit = _remit(_opened(query))
+    _, remit = opened(query)
     state = {**state_of(remit, request.args.get("payment_intent", "")), "receipt": None}
     if edge.wants_json():
         return state
     return render_template("paid.html", business=remit.business(), balance=None, state=state, query=query)
 
 
-def _opened(query: str) -> PayLink:
+def opened(query: str) -> tuple[PayLink, Remit]:
+    """The link, and the others' APIs as its client. Raises NotFound for one that cannot be used."""
     settings = runtime().settings
     jwks_file = settings.auth_jwks_file or settings.var_dir / "keys" / "jwks.json"
     try:
-        return pay_link.verify(query, read_jwks(jwks_file))
+        link = pay_link.verify(query, read_jwks(jwks_file))
     except pay_link.LinkBroken as broken:
         words = f"This link cannot be used: {broken}. Ask the business for a new one."
         raise NotFound("link_broken", words) from None
+    return link, Remit(runtime(), link.business_id, {"type": "client", "id": link.client_id, "name": "Pay link"})
 
 
-def _remit(link: PayLink) -> Remit:
-    return Remit(runtime(), link.business_id, {"type": "client", "id": link.client_id, "name": "Pay link"})
-
-
-def _due(remit: Remit, link: PayLink, currency: str) -> paying.Due:
+def due_of(remit: Remit, link: PayLink) -> paying.Due:
     """What the link asks for: its own amount. Raises Invalid when its invoice is no longer waiting to be paid."""
     if link.invoice_number is not None:
         paying.of_invoice(remit.invoice(link.invoice_number))
-    return paying.Due(link.amount_minor, currency, link.invoice_number)
+    return paying.Due(link.amount_minor, str(remit.business()["currency"]), link.invoice_number)

@@ -53,6 +53,15 @@ def card_desk(remit: Remit) -> CardDesk:
     )
 
 
+def takes_paypal(remit: Remit) -> bool:
+    """Whether clients may pay by PayPal. Asked as the portal itself; a gateway that is away takes nothing right now."""
+    try:
+        found = Remit(remit.runtime, remit.business_id).paypal_settings()
+    except Refused:
+        return False
+    return bool(found["is_ready"] and found["allow_client_initiated_payments"])
+
+
 def what_is_due(remit: Remit, client_id: str, choice: str, amount: str) -> Due:
     """From a form: `choice` is an invoice's number, or "" for the amount that was typed. Raises Invalid, NotFound."""
     if choice:
@@ -95,6 +104,20 @@ def begin(
         begun, _ = remit.start_payment(body, _key(remit, f"{attempt}:{begun['payment_intent_id']}", body))
         return begun, False
     return begun, status in ("succeeded", "processing")
+
+
+def begin_paypal(
+    remit: Remit, client_id: str, due: Due, attempt: str, return_url: str, cancel_url: str
+) -> dict[str, Any]:
+    """Begin a payment at PayPal, or take up the one that this attempt began: an attempt pays once. Answers where the
+    browser goes; `is_over` when there is nothing to do there any more."""
+    body = {
+        "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
+        "invoice_number": due.invoice_number, "return_url": return_url, "cancel_url": cancel_url,
+    }  # fmt: skip
+    begun, is_repeat = remit.start_checkout(body, _key(remit, attempt, body))
+    is_over = is_repeat and remit.paypal_checkout(begun["checkout_id"])["status"] in ("paid", "pending")
+    return {**begun, "is_over": is_over}
 
 
 def charge(remit: Remit, client_id: str, due: Due, card_id: str, attempt: str) -> dict[str, Any]:
