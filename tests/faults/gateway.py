@@ -111,6 +111,49 @@ def _signed_copy(run: Run, shop: Shop, intent_id: str) -> tuple[bytes, str]:
     return body.encode(), str(stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time())))
 
 
+def paypal_copies(run: Run) -> None:
+    """One message of PayPal's, sent ten thousand times over fifty connections."""
+    business, clients = run.stage.studio(1)
+    email = f"studio-{business.id[-12:]}@business.example"
+    settings = {"mode": "sandbox", "checkout": "standard", "business_email": email}
+    assert business.call("PUT", "gateway-paypal", "/paypal", json=settings).ok
+    notify = business.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()["notify_url"]
+    lines = {"client_id": clients[0]["id"], "lines": [{"description": "Lesson", "amount_minor": 2000}]}
+    number = business.call("POST", "billing", "/invoices", json=lines).json()["number"]
+    control = f"{run.system.url('sandbox')}/paypal/_control"
+    wanted = {"business": email, "amount": "20.00", "currency": "USD", "invoice": number, "notify_url": notify}
+    assert requests.post(f"{control}/payments", json=wanted, timeout=10).ok
+
+    def counts() -> list[int]:
+        query = "SELECT count(*) FROM {} WHERE business_id = %s AND {}"
+        return [
+            run.system.sql(service, query.format(table, what), business.id)[0][0]
+            for service, table, what in (
+                ("payments", "payments", "true"), ("billing", "transfers", "kind = 'payment'"),
+                ("notifications", "emails", "kind = 'receipt'"),
+            )
+        ]  # fmt: skip
+
+    run.system.eventually(lambda: counts() == [1, 1, 1], "the payment")
+    ((body,),) = run.system.sql("gateway-paypal", "SELECT body FROM notices WHERE business_id = %s", business.id)
+    count = 1_000 if run.quick else 10_000
+
+    def send(times: int) -> list[tuple[int, bytes]]:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        with requests.Session() as http:
+            answers = [http.post(notify, data=body, headers=headers, timeout=30) for _ in range(times)]
+            return [(answer.status_code, answer.content) for answer in answers]
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        answers = [found for part in pool.map(send, [count // CONNECTIONS] * CONNECTIONS) for found in part]
+    run.figure("copies sent", len(answers))
+    run.figure("  answered a second", len(answers) / (time.monotonic() - began))
+    run.stage.settle()
+    run.require("every answer was 200 and empty", set(answers) == {(200, b"")}, sorted(set(answers))[:3])
+    run.require("one payment, one posting, one receipt", counts() == [1, 1, 1], counts())
+
+
 def silence(run: Run) -> None:
     """Charges that Stripe makes and does not answer."""
     count = 24 if run.quick else 501  # thirds of it are whole
@@ -182,6 +225,7 @@ def lost(run: Run) -> None:
 
 EXPERIMENTS = [
     Experiment("gateway-copies", "one callback of Stripe's sent over and over", copies),
+    Experiment("paypal-copies", "one message of PayPal's sent over and over", paypal_copies),
     Experiment("gateway-silence", "Stripe charges and does not answer", silence),
     Experiment("gateway-lost", "every callback of Stripe's is lost", lost),
 ]

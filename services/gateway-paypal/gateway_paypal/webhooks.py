@@ -2,9 +2,12 @@
 
 import base64
 import binascii
+import warnings
 import zlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import certifi
@@ -61,15 +64,20 @@ def verify(headers: Mapping[str, str], body: bytes, webhook_id: str, pem: bytes,
 
 def is_trusted(pem: bytes, now: datetime) -> bool:
     """Whether the certificate leads to one that browsers trust, and is PayPal's for signing."""
-    with open(certifi.where(), "rb") as roots:
-        store = Store(x509.load_pem_x509_certificates(roots.read()))
     leaf, *others = x509.load_pem_x509_certificates(pem)
     try:
-        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(SIGNER))
+        verifier = PolicyBuilder().store(_roots()).time(now).build_server_verifier(x509.DNSName(SIGNER))
         verifier.verify(leaf, others)
     except (VerificationError, x509.UnsupportedGeneralNameType):
         return False
     return True
+
+
+@lru_cache(maxsize=1)
+def _roots() -> Store:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some old root has a serial number that is not allowed any more
+        return Store(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
 
 
 def _leaf(pem: bytes) -> x509.Certificate:
