@@ -154,6 +154,47 @@ def paypal_copies(run: Run) -> None:
     run.require("one payment, one posting, one receipt", counts() == [1, 1, 1], counts())
 
 
+def paypal_unverified(run: Run) -> None:
+    """PayPal's verification is away for an hour, and the service is killed meanwhile."""
+    count = 10 if run.quick else 100
+    business, _ = run.stage.studio(1)
+    email = f"studio-{business.id[-12:]}@business.example"
+    settings = {"mode": "sandbox", "checkout": "standard", "business_email": email}
+    assert business.call("PUT", "gateway-paypal", "/paypal", json=settings).ok
+    notify = business.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()["notify_url"]
+    sandbox = run.system.url("sandbox")
+
+    def in_tray() -> int:
+        query = "SELECT count(*) FROM unmatched WHERE business_id = %s"
+        return int(run.system.sql("payments", query, business.id)[0][0])
+
+    def notices(state: str) -> int:
+        query = "SELECT count(*) FROM notices WHERE business_id = %s AND state = %s"
+        return int(run.system.sql("gateway-paypal", query, business.id, state)[0][0])
+
+    for number, fault in enumerate(("away", "html", "redirect", "slow")):
+        faults = {"paypal": {"verifier": fault, "seconds": 40}}
+        assert requests.put(f"{sandbox}/faults", json=faults, timeout=10).ok
+        for place in range(count // 4):
+            wanted = {"business": email, "amount": f"{number + 1}.{place:02}", "currency": "USD", "notify_url": notify}
+            assert requests.post(f"{sandbox}/paypal/_control/payments", json=wanted, timeout=10).ok
+        run.system.eventually(lambda seen=number + 1: notices("received") == count // 4 * seen, "the messages", 60)
+        for name in ("gateway-paypal-worker", "gateway-paypal-web"):
+            run.system.kill(name)
+            run.system.start(name)
+        run.system.wait_ready("gateway-paypal-web")
+        run.stage.move_clock(HOUR_SECONDS // 4)
+    run.require("nothing is recorded before it is verified", in_tray() == 0, in_tray())
+    assert requests.put(f"{sandbox}/faults", json={"paypal": {}}, timeout=10).ok
+    began = time.monotonic()
+    run.stage.move_clock(HOUR_SECONDS)  # to the next tries
+    run.system.eventually(lambda: notices("done") == count // 4 * 4, "every message to be verified", 120)
+    run.figure("all verified after, s", time.monotonic() - began)
+    run.system.eventually(lambda: in_tray() == count // 4 * 4, "all of it in the tray", 60)
+    run.stage.settle()
+    run.require("each is there once", in_tray() == count // 4 * 4, in_tray())
+
+
 def silence(run: Run) -> None:
     """Charges that Stripe makes and does not answer."""
     count = 24 if run.quick else 501  # thirds of it are whole
@@ -226,6 +267,7 @@ def lost(run: Run) -> None:
 EXPERIMENTS = [
     Experiment("gateway-copies", "one callback of Stripe's sent over and over", copies),
     Experiment("paypal-copies", "one message of PayPal's sent over and over", paypal_copies),
+    Experiment("paypal-unverified", "PayPal's verification is away, and the service is killed", paypal_unverified),
     Experiment("gateway-silence", "Stripe charges and does not answer", silence),
     Experiment("gateway-lost", "every callback of Stripe's is lost", lost),
 ]

@@ -17,8 +17,8 @@ SECRET = re.compile(
     r"|PRIVATE KEY|\beyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"
 )
 B = "/v1/businesses/{business_id}"
-# Where the ids in a path are found: which list, and which of an item's fields.
-IDS = {
+# Where the ids in a path are found: which list, and which of an item's fields. None is the service that is asked.
+IDS: dict[str, tuple[str | None, str, str]] = {
     "client_id": ("billing", "/clients", "id"),
     "service_id": ("billing", "/services", "id"),
     "session_id": ("billing", "/sessions", "id"),
@@ -26,7 +26,7 @@ IDS = {
     "payment_id": ("payments", "/payments", "id"),
     "gateway": ("payments", "/payments", "gateway"),
     "gateway_payment_id": ("payments", "/payments", "gateway_payment_id"),
-    "notice_id": ("gateway-stripe", "/notices", "id"),
+    "notice_id": (None, "/notices", "id"),
     "email_id": ("notifications", "/emails", "id"),
 }
 
@@ -53,26 +53,28 @@ def mailed(system: System) -> Iterator[tuple[str, str]]:
         yield f"mail {message['id']}", orjson.dumps(message).decode()  # decoded: in the raw one, lines are broken
 
 
-def answered(business: Business, system: System) -> Iterator[tuple[str, str]]:
-    """(path, text) of every documented GET of every service, for everything that its lists show. Raises KeyError for a
-    path whose ids are found nowhere, and AssertionError for one that is refused."""
+def answered(business: Business, system: System, known: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """(path, text) of every documented GET of every service, for everything that its lists show; `known` are ids that
+    no list shows. Raises KeyError for a path whose ids are found nowhere, and AssertionError for one that is refused."""
     for service in SERVICES:
         document = requests.get(f"{system.url(service)}/openapi/openapi.json", timeout=10).json()
         for path, operations in document["paths"].items():
             if "get" in operations and path.startswith(B):
-                yield from _every(business, service, path.removeprefix(B), operations["get"])
+                yield from _every(business, service, path.removeprefix(B), operations["get"], known)
 
 
-def _every(business: Business, service: str, path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _every(
+    business: Business, service: str, path: str, operation: dict[str, Any], known: dict[str, str]
+) -> Iterator[tuple[str, str]]:
     names = re.findall(r"\{(\w+)\}", path)
     today = clock.now().date()
-    known = {"from": f"{today.year}-01-01", "to": f"{today.year}-12-31", "limit": 200}
+    values = {"from": f"{today.year}-01-01", "to": f"{today.year}-12-31", "limit": 200}
     params = {
-        parameter["name"]: known[parameter["name"]]
+        parameter["name"]: values[parameter["name"]]
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query" and (parameter.get("required") or parameter["name"] == "limit")
     }
-    for ids in _found(business, names):
+    for ids in _found(business, service, names, known):
         filled = path.format(**ids)
         answer = business.call("GET", service, filled, params=params)
         assert answer.status_code == 200, f"{filled}: {answer.text}"
@@ -84,10 +86,10 @@ def _text_of(pdf: bytes) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
 
 
-def _found(business: Business, names: list[str]) -> list[dict[str, str]]:
+def _found(business: Business, service: str, names: list[str], known: dict[str, str]) -> list[dict[str, str]]:
     """What may stand in a path's places, from one list's items."""
-    if not names:
-        return [{}]
-    service, path, _ = IDS[names[0]]
-    items = business.call("GET", service, path, params={"limit": 200}).json()["items"]
+    if known.keys() >= set(names):
+        return [{name: known[name] for name in names}]
+    owner, path, _ = IDS[names[0]]
+    items = business.call("GET", owner or service, path, params={"limit": 200}).json()["items"]
     return [found for item in items if all((found := {name: item[IDS[name][2]] for name in names}).values())]

@@ -39,18 +39,42 @@ def test_the_story(remit: Told, system: System) -> None:
 def test_no_secret_is_anywhere_after_it(remit: Told, system: System) -> None:
     """Keys, webhook secrets and clients' secrets are in no log, column, event, e-mail or answer, of any service."""
     story.tell_of_a_card(remit)
+    story.tell_of_paypal(remit)
+    checkout_id = an_order_at_paypal(remit)
     eventually(system.is_quiet, "nothing under way")
     for secret in (story.TEST_KEYS["test_secret_key"], "whsec_abcdefgh12", "pi_3x_secret_abcdefgh", system.token()):
         assert secrecy.SECRET.search(secret)
     seen: Counter[str] = Counter()
     for places in (
-        secrecy.logged(system), secrecy.stored(system), secrecy.mailed(system), secrecy.answered(remit, system)
+        secrecy.logged(system), secrecy.stored(system), secrecy.mailed(system),
+        secrecy.answered(remit, system, {"checkout_id": checkout_id}),
     ):  # fmt: skip
         for where, text in places:
             seen[where.split()[0]] += 1
             assert not secrecy.SECRET.search(text), f"{where}: {text[:300]}"
+            assert PAYPAL_SECRET not in text, f"{where}: {text[:300]}"
     assert seen["GET"] > 50, seen
     assert seen["mail"] >= 4, seen
+
+
+PAYPAL_SECRET = "a-secret-of-paypals-4711"
+
+
+def an_order_at_paypal(remit: Told) -> str:
+    """A checkout by order, with credentials saved for it; answers its id."""
+    saved = {
+        "mode": "sandbox", "checkout": "orders", "business_email": "secrets@business.example", "client_id": "secrets",
+        "client_secret": PAYPAL_SECRET,
+    }  # fmt: skip
+    assert remit.call("PUT", "gateway-paypal", "/paypal", json=saved).status_code == 200
+    wanted = {
+        "client_id": remit.client("Pia")["id"], "amount_minor": 900, "return_url": "https://portal.example/",
+        "cancel_url": "https://portal.example/",
+    }  # fmt: skip
+    asked = eventually(
+        lambda: (answer := remit.call("POST", "gateway-paypal", "/paypal/checkouts", json=wanted)).ok and answer, "it"
+    )
+    return str(asked.json()["checkout_id"])
 
 
 def test_the_broker_stopped_during_the_upload(remit: Told, system: System) -> None:
