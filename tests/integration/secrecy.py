@@ -55,7 +55,7 @@ def mailed(system: System) -> Iterator[tuple[str, str]]:
 
 def answered(business: Business, system: System, known: dict[str, str]) -> Iterator[tuple[str, str]]:
     """(path, text) of every documented GET of every service, for everything that its lists show; `known` are ids that
-    no list shows. Raises KeyError for a path whose ids are found nowhere, and AssertionError for one that is refused."""
+    no list shows. Raises KeyError for a path whose ids are nowhere, and AssertionError for one that is refused."""
     for service in SERVICES:
         document = requests.get(f"{system.url(service)}/openapi/openapi.json", timeout=10).json()
         for path, operations in document["paths"].items():
