@@ -52,6 +52,9 @@ class Running:
         answer = requests.get(f"{self.endpoints['sandbox']}/mail/messages", params={"to": address}, timeout=10)
         return list(answer.json()["items"])
 
+    def faults(self, wanted: dict[str, Any]) -> None:
+        assert requests.put(f"{self.endpoints['sandbox']}/faults", json=wanted, timeout=10).ok
+
     def client_called(self, name: str) -> str:
         return str(self.call("GET", "billing", f"/clients?q={name}").json()["items"][0]["id"])
 
@@ -299,7 +302,13 @@ def a_client_pays_by_paypal(browser: Browser, remit: Running) -> None:
         expect(page.get_by_text("cancelled at PayPal")).to_be_visible()
         ada.look(f"paypal-{checkout}-cancelled")
         leave_for_paypal(page, ada)
+        if checkout == "standard":  # PayPal's word comes after the payer
+            remit.faults({"paypal": {"delay_seconds": 2}})
         page.get_by_role("button", name=agree).click()
+        if checkout == "standard":
+            expect(page.get_by_role("heading", name="Waiting for PayPal")).to_be_visible()
+            ada.look("paypal-waiting")
+            remit.faults({"paypal": {}})
         expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
         expect(page.get_by_role("link", name="Receipt (PDF)")).to_be_visible()
         ada.look(f"paypal-{checkout}-paid")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from common.testing import eventually
-from tests.integration.story import Remit
+from tests.integration.remit import Remit
 
 
 class Desk:

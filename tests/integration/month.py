@@ -16,7 +16,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from common.testing import eventually
-from tests.integration.story import Remit, pages
+from tests.integration.remit import Remit
+from tests.integration.story import pages
 
 CLIENTS = 40
 SERVICES = 6

@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import requests
@@ -13,17 +13,10 @@ from pypdf import PdfReader
 
 from common.ids import new_id
 from common.testing import eventually
+from tests.integration import paypal
+from tests.integration.remit import Remit
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-class Remit(Protocol):
-    """A business of a running system, wherever it runs."""
-
-    id: str
-
-    def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response: ...
-    def url(self, service: str) -> str: ...
 
 
 def example_clients() -> list[dict[str, Any]]:
@@ -190,77 +183,6 @@ def asked_of_bank(remit: Remit, client_id: str) -> None:
     assert "amount_minor=700" in answer["authenticate_url"]
 
 
-def tell_of_paypal(remit: Remit) -> None:
-    """PayPal is set up and proved. Payments typed at its Virtual Terminal settle their invoices however they are
-    written; one that names none waits in the tray until it is assigned; an eCheck counts when it clears."""
-    merchant = f"studio-{new_id()[-12:]}@business.example"
-    mail = f"vera-{new_id()}@story.example"
-    vera = remit.call("POST", "billing", "/clients", json={"name": "Vera", "email": mail}).json()["id"]
-    settings = {"mode": "sandbox", "checkout": "standard", "business_email": merchant}
-    assert remit.call("PUT", "gateway-paypal", "/paypal", json=settings).status_code == 200
-    proved = remit.call("POST", "gateway-paypal", "/paypal/test-notification").json()
-    assert proved["ok"], proved
-    notify = remit.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()["notify_url"]
-    control = f"{remit.url('sandbox')}/paypal/_control"
-    assert requests.put(f"{control}/accounts/{merchant}", json={"notify_url": notify}, timeout=10).ok
-
-    def invoice() -> str:
-        lines = {"client_id": vera, "lines": [{"description": "Lesson", "amount_minor": 2000}]}
-        return str(remit.call("POST", "billing", "/invoices", json=lines).json()["number"])
-
-    def pay(**more: str) -> str:
-        wanted = {"business": merchant, "amount": "20.00", "currency": "USD", **more}
-        answer = requests.post(f"{control}/payments", json=wanted, timeout=10)
-        assert answer.ok, answer.text
-        return str(answer.json()["txn_id"])
-
-    def status(number: str) -> str:
-        return str(remit.call("GET", "billing", f"/invoices/{number}").json()["status"])
-
-    def balance() -> int:
-        return int(remit.call("GET", "billing", f"/clients/{vera}/balance").json()["balance_minor"])
-
-    for written in ("inv {}", "#INV-{:06}", "INV-{:06} "):
-        number = invoice()
-        pay(invoice=written.format(int(number.removeprefix("INV-"))))
-        eventually(lambda number=number: status(number) == "paid", f"{written} to settle {number}")
-    assert balance() == 0
-    txn_id = pay(invoice="INV-999999")
-
-    def line() -> Any:
-        items = remit.call("GET", "payments", "/unmatched").json()["items"]
-        return next((item for item in items if item["gateway_payment_id"] == txn_id), None)
-
-    found = eventually(line, "the tray to have it")
-    assert found["invoice_number"] == "INV-999999"
-    assigned = remit.call("POST", "payments", f"/unmatched/{found['id']}/assign", json={"client_id": vera})
-    assert assigned.status_code == 201, assigned.text
-    eventually(lambda: balance() == 2000, "what was assigned to be booked")
-    inbox = f"{remit.url('sandbox')}/mail/messages"
-    eventually(
-        lambda: len(requests.get(inbox, params={"to": mail}, timeout=10).json()["items"]) == 4, "a receipt for each"
-    )
-    number = invoice()
-    check = pay(invoice=number, status="Pending", pending_reason="echeck")
-
-    def announced() -> list[str]:
-        items = remit.call("GET", "payments", "/payments/pending").json()["items"]
-        return [item["gateway_payment_id"] for item in items]
-
-    eventually(lambda: check in announced(), "the eCheck to be announced")
-    assert (balance(), status(number)) == (0, "pending")
-    assert requests.post(f"{control}/transactions/{check}/clear", json={}, timeout=10).ok
-    eventually(lambda: (balance(), status(number)) == (2000, "paid"), "the eCheck to be booked")
-    assert check not in announced()
-    bounced = pay(invoice="", status="Pending", pending_reason="echeck")
-    eventually(lambda: bounced in announced(), "the next to be announced")
-    assert requests.post(f"{control}/transactions/{bounced}/bounce", json={}, timeout=10).ok
-    eventually(lambda: bounced not in announced(), "the bounced one to be closed")
-    assert balance() == 2000
-    invoice()  # settled, so that sums over all clients are others' alone
-    assert balance() == 0
-
-
 def confirm_as_browser(remit: Remit, begun: dict[str, Any]) -> None:
     """What Stripe.js does with a typed card."""
     card = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2040", "cvc": "123"}
@@ -314,7 +236,7 @@ def tell(remit: Remit) -> None:
     assert mail["attachments"][0]["content_type"] == "application/pdf"
     tell_of_an_invoice(remit)
     tell_of_a_card(remit)
-    tell_of_paypal(remit)
+    paypal.tell(remit)
     remit.call("PATCH", "billing", f"/clients/{ada['id']}", json={"external_ref": "none", "status": "inactive"})
     debit = {"kind": "debit", "amount_minor": 3500, "reason": "settled, so that the sums below are the file's alone"}
     assert remit.call("POST", "billing", f"/clients/{ada['id']}/adjustments", json=debit).status_code == 201

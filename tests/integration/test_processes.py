@@ -13,7 +13,7 @@ from common import topology
 from common.bus import rabbit
 from common.testing import eventually
 from tests.harness.system import Business, System
-from tests.integration import gate, secrecy, story
+from tests.integration import gate, paypal, secrecy, story
 
 pytestmark = pytest.mark.broker
 
@@ -39,7 +39,7 @@ def test_the_story(remit: Told, system: System) -> None:
 def test_no_secret_is_anywhere_after_it(remit: Told, system: System) -> None:
     """Keys, webhook secrets and clients' secrets are in no log, column, event, e-mail or answer, of any service."""
     story.tell_of_a_card(remit)
-    story.tell_of_paypal(remit)
+    paypal.tell(remit)
     checkout_id = an_order_at_paypal(remit)
     eventually(system.is_quiet, "nothing under way")
     for secret in (story.TEST_KEYS["test_secret_key"], "whsec_abcdefgh12", "pi_3x_secret_abcdefgh", system.token()):

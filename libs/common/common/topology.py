@@ -74,7 +74,14 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         GatewayFundsWithdrawn,
         GatewayFundsReinstated,
     ),
-    "billing": (*MONEY, RefundRequested, RefundAbandoned),
+    "billing": (
+        *MONEY,
+        RefundRequested,
+        RefundAbandoned,
+        GatewayPaymentPending,
+        GatewayPaymentSucceeded,
+        GatewayPaymentFailed,
+    ),
     "gateway-stripe": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
     "gateway-paypal": (*DIRECTORY, RefundRequested, GatewayTestNoticed),
     "notifications": (

@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from billing.domain import ledger
 from billing.domain.ledger import Credit, Debit
-from billing.usecases import accounts, allocations, refunds
+from billing.usecases import accounts, allocations, announced, refunds
 from billing.usecases.accounts import Account, Key, UnknownClient
 from billing.usecases.ledger import book
+from common.events.gateways import GatewayPaymentFailed, GatewayPaymentPending, GatewayPaymentSucceeded
 from common.events.payments import (
     PaymentFundsReinstated,
     PaymentFundsWithdrawn,
@@ -74,6 +75,11 @@ def _book(events: Sequence[Credit | Debit], session: Session, held: dict[Key, Ac
     book(session, [posting for event in events for posting in ledger.postings_of(event)], held)
 
 
+def note_announced(events: Sequence[announced.Told], session: Session) -> None:
+    """Show money on its way beside the balance, or show it no longer."""
+    announced.note(session, events)
+
+
 HANDLERS: Handlers = {
     PaymentRecorded: credit_clients,
     PaymentVoided: debit_clients,
@@ -83,4 +89,7 @@ HANDLERS: Handlers = {
     PaymentFundsReinstated: credit_clients,
     RefundRequested: reserve_refunds,
     RefundAbandoned: release_refunds,
+    GatewayPaymentPending: note_announced,
+    GatewayPaymentSucceeded: note_announced,
+    GatewayPaymentFailed: note_announced,
 }

@@ -138,6 +138,26 @@ class RefundUnderWay(BillingModel):
     created_at: Mapped[datetime] = mapped_column(Moment)
 
 
+class AnnouncedPayment(BillingModel):
+    """Money that a gateway announced. state: pending, failed or arrived; what arrived is the ledger's, and stays here
+    so that a late announcement is not shown."""
+
+    __tablename__ = "announced_payments"
+    __table_args__ = (
+        partial_index("ix_announced_payments_pending", "business_id", "client_id", where="state = 'pending'"),
+    )
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(20), primary_key=True)
+    gateway_account: Mapped[str] = mapped_column(String(100), primary_key=True)
+    gateway_payment_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    client_id: Mapped[str | None] = mapped_column(String(64))
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(10))
+    told_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class Tally(BillingModel):
     """A sum that reports would otherwise add up from every row: of a business, by name, by effective day.
 

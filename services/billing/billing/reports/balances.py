@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select,
 from sqlalchemy.orm import Session
 
 from billing.domain import tally
-from billing.models import Business, Client, ClientAccount, Transfer
+from billing.models import AnnouncedPayment, Business, Client, ClientAccount, Transfer
 from billing.reports import tallies
 from billing.reports.clients import ClientFilters
 from common.money import describe_balance
@@ -42,6 +42,7 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
             ClientAccount.balance_minor,
             ClientAccount.refunding_minor + case((Business.reserve_scheduled, ClientAccount.scheduled_minor), else_=0),
             func.coalesce(Client.threshold_minor, Business.threshold_minor),
+            _provisional(),
         )
         .join(Client, Client.business_id == Business.business_id)
         .join(ClientAccount, _same_client())
@@ -49,16 +50,31 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
     ).one_or_none()
     if row is None:
         return None
-    currency, balance_minor, reserved_minor, threshold_minor = row
+    currency, balance_minor, reserved_minor, threshold_minor, provisional_minor = row
     return {
         "client_id": client_id,
         "currency": currency,
         "balance_minor": balance_minor,
         "reserved_minor": reserved_minor,
-        "provisional_minor": 0,  # only gateways announce money before it is certain
+        "provisional_minor": int(provisional_minor),
         "available_minor": balance_minor - reserved_minor,
         "threshold_minor": threshold_minor,
     }
+
+
+def _provisional() -> ColumnElement[int]:
+    """What gateways announced of a client's, in the business's currency."""
+    return (
+        select(func.coalesce(func.sum(AnnouncedPayment.amount_minor), 0))
+        .where(
+            AnnouncedPayment.business_id == Client.business_id,
+            AnnouncedPayment.client_id == Client.client_id,
+            AnnouncedPayment.state == "pending",
+            AnnouncedPayment.currency == Business.currency,
+        )
+        .correlate(Client, Business)
+        .scalar_subquery()
+    )
 
 
 def balances(

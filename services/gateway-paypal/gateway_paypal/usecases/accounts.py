@@ -40,7 +40,7 @@ class Opened:
 
     @property
     def context(self) -> Context:
-        return Context(self.business_id, self.merchant_id or self.business_email)
+        return Context(self.business_id, (self.merchant_id or self.business_email)[:100])
 
     def called(self) -> PayPal:
         """The API. Raises Conflict without credentials."""
