@@ -11,7 +11,10 @@ from common.testing import ServiceUnderTest
 
 HEALTH = {"/healthz", "/readyz", "/metrics"}
 # What anybody may open: each checks what it was given, a password or a signature.
-OPEN = {"/", "/sign-in", "/sign-in/choice", "/sign-out", "/welcome", "/pay", "/pay/done"}
+OPEN = {
+    "/", "/sign-in", "/sign-in/choice", "/sign-out", "/welcome", "/pay", "/pay/done", "/pay/paypal", "/pay/paypal/back",
+    "/pay/paypal/cancelled",
+}  # fmt: skip
 SCREENS = [name for name in services.names() if services.find(name).make_app is not None]
 
 
