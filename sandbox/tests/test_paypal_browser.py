@@ -7,19 +7,27 @@ from collections.abc import Iterator
 
 import pytest
 from paypal_driver import Listener, Merchant
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from stripe_driver import wait_for
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("there is no chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page(viewport={"width": 360, "height": 780}, java_script_enabled=False)
-        browser.close()
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """One for each test: the last one's may still be on its way somewhere."""
+    found = browser.new_page(viewport={"width": 360, "height": 780}, java_script_enabled=False)
+    yield found
+    found.close()
 
 
 def pay(page: Page, own: Merchant, listener: Listener, **more: str) -> None:

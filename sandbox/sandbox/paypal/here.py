@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,12 @@ POLICY = (
 def address() -> str:
     """The address of /paypal as the client sees it."""
     return f"{request.host_url.rstrip('/')}/paypal"
+
+
+def public(address: str) -> str:
+    """The address of /paypal as a payer's browser sees it, where that is not the merchant's: SANDBOX_PUBLIC_URL."""
+    named = os.environ.get("SANDBOX_PUBLIC_URL", "").rstrip("/")
+    return f"{named}/paypal" if named else address
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.paypal import events, payments, shapes, transactions
 from sandbox.paypal.engine import Call
 from sandbox.paypal.errors import PaypalError, malformed, missing, refused
+from sandbox.paypal.here import public
 from sandbox.paypal.marks import iso, new_id
 from sandbox.paypal.money import AmountError, parse_amount, value
 from sandbox.paypal.routes import Ask, object_of, operation, text_of
@@ -135,7 +136,7 @@ def _links(address: str, order: Body) -> list[dict[str, str]]:
 
 
 def _approve_link(address: str, order: Body, rel: str) -> dict[str, str]:
-    return link(address, f"/checkoutnow?token={order['id']}", rel)
+    return link(public(address), f"/checkoutnow?token={order['id']}", rel)
 
 
 def _approve_links(ask: Ask, order: Body, rel: str | None = None) -> list[dict[str, str]]:

@@ -248,6 +248,20 @@ def test_refunds_reversals_and_their_end(shop: Shop) -> None:
     assert "no money moved" in cases[0]["reason"]
 
 
+def test_a_reversal_of_an_order_and_its_end(shop: Shop) -> None:
+    shop.set_up(checkout="orders", **KEYS)
+    shop.approve(shop.begin().json)
+    (paid,) = shop.wait_for(GatewayPaymentSucceeded)
+    shop.control(f"transactions/{paid.gateway_payment_id}/reverse")
+    (taken,) = shop.wait_for(GatewayFundsWithdrawn)
+    shop.control(f"transactions/{paid.gateway_payment_id}/cancel_reversal")
+    (restored,) = shop.wait_for(GatewayFundsReinstated)
+    assert (taken.amount_minor, restored.amount_minor) == (4500, 4500)
+    assert {taken.gateway_payment_id, restored.gateway_payment_id} == {paid.gateway_payment_id}
+    report = shop.call("POST", "/reconcile", {"since_hours": 2}).json  # under the same ids: nothing is told twice
+    assert (report["compared"], report["healed"], report["drift"]) == (3, [], [])
+
+
 def test_what_is_not_known_is_kept_and_shown(shop: Shop) -> None:
     shop.set_up()
     fields = {"txn_id": "T1", "payment_status": "Reticulated", "mc_gross": "5.00", "mc_currency": "USD",

@@ -1,7 +1,8 @@
 """Webhooks of Orders v2: kept with the headers that sign them, checked against PayPal's certificate, and taken as
 hints: what they are about is asked for at PayPal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from gateway_paypal.usecases.telling import Said, Understood
 from gateway_paypal.webhooks import Headers
 
 _MARK = b"paypal-webhook "
+LATELY = timedelta(days=3)
 Taken = tuple[tuple[Understood, ...], str | None]
 
 
@@ -138,18 +140,27 @@ def _refunded(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Tak
 
 
 def _reversed(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Taken:
-    """PayPal took a capture's money back. Its resource is the capture, or what names it."""
-    capture_id = _capture_of(resource) or str(resource.get("id"))
-    shown = translate.of_capture({**resource, "id": capture_id, "status": "COMPLETED"}, clock.now())
+    """PayPal took a capture's money back, under an id of its own; where it names none, its report does."""
+    capture_id = _capture_of(resource)
+    if capture_id is None or capture_id == str(resource.get("id")):
+        return _reported(runtime, opened, str(resource.get("id")))
+    shown = translate.of_capture({**resource, "status": "COMPLETED"}, clock.now())
     if isinstance(shown, str):
         return (), shown
-    txn_id = str(resource.get("id"))
-    parent_id = capture_id if txn_id != capture_id else None
-    movement = Movement(
-        txn_id=txn_id, status=translate.REVERSED, amount_minor=shown.amount_minor, currency=shown.currency,
-        happened_at=clock.now(), parent_id=parent_id, reason="reversed",
-    )  # fmt: skip
+    movement = replace(shown, status=translate.REVERSED, parent_id=capture_id, fee_minor=None, reason="reversed")
     return _moved(runtime, opened, movement)
+
+
+def _reported(runtime: Runtime, opened: Opened, payment_id: str) -> Taken:
+    """What PayPal's report says that a payment lost or got back lately. The report may follow hours later: then
+    reconciling finds it, under the same ids."""
+    now = clock.now()
+    found: list[Understood] = []
+    for line in opened.called().transactions(now - LATELY, now):
+        movement = translate.of_report(line, now)
+        if movement is not None and movement.parent_id == payment_id:
+            found += _moved(runtime, opened, movement)[0]
+    return tuple(found), None if found else "PayPal's report does not show yet what moved; reconciling will find it"
 
 
 def _moved(runtime: Runtime, opened: Opened, movement: Movement | str) -> Taken:
@@ -167,8 +178,15 @@ def _capture_of(resource: dict[str, Any]) -> str | None:
 
 
 def _case(_runtime: Runtime, _opened: Opened, resource: dict[str, Any]) -> Taken:
-    case = resource.get("dispute_id") or resource.get("id")
-    return (), f"case {case} is {resource.get('status')}: no money moved"
+    return (), f"case {resource.get('dispute_id')} is {resource.get('status')}: no money moved"
+
+
+def _case_ended(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Taken:
+    """A case says how it ended, not what moved: the report does."""
+    payments = [about.get("seller_transaction_id") for about in resource.get("disputed_transactions") or []]
+    taken = [_reported(runtime, opened, str(payment_id)) for payment_id in payments if payment_id]
+    understood = tuple(found for part, _ in taken for found in part)
+    return understood, None if understood else f"case {resource.get('dispute_id')} ended: no money moved"
 
 
 _BY_TYPE = {
@@ -179,5 +197,5 @@ _BY_TYPE = {
     "PAYMENT.CAPTURE.REFUNDED": _refunded,
     "PAYMENT.CAPTURE.REVERSED": _reversed,
     "CUSTOMER.DISPUTE.CREATED": _case,
-    "CUSTOMER.DISPUTE.RESOLVED": _case,
+    "CUSTOMER.DISPUTE.RESOLVED": _case_ended,
 }
