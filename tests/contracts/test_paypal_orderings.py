@@ -14,9 +14,8 @@ from sqlalchemy import select
 
 import sandbox
 from billing.models import Transfer
-from common.jobs import JobLoop
 from common.testing import ServiceUnderTest, free_port_base
-from tests.contracts.passed_on import assert_books_prove, meant_for
+from tests.contracts.passed_on import Chain, assert_books_prove, meant_for
 
 SERVICES = ("billing", "gateway-paypal", "payments", "notifications")
 EMAIL = "studio@business.example"
@@ -30,7 +29,7 @@ STORY = (
 )
 
 
-class Chain:
+class Shop(Chain):
     """Four services that hear of each other only what the test passes on, before one PayPal."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +39,7 @@ class Chain:
             "PAYPAL_API_BASE": url, "PAYPAL_IPN_VERIFY_URL": f"{url}/cgi-bin/webscr",
             "CALLBACK_BASE_URL": "http://127.0.0.1:9",
         }  # fmt: skip
-        self.services = {name: ServiceUnderTest(name, folder / name, **environ) for name in SERVICES}
+        super().__init__({name: ServiceUnderTest(name, folder / name, **environ) for name in SERVICES})
 
         # PayPal's own deliveries have no way: the test makes them.
         requests.put(f"{self.box.web_url}/faults", json={"paypal": {"drop_next": "all"}}, timeout=10)
@@ -52,30 +51,14 @@ class Chain:
         assert answer.ok, answer.text
 
     def close(self) -> None:
-        for subject in self.services.values():
-            subject.close()
+        super().close()
         self.box.stop()
-
-    def pass_on(self, teller: str, hearer: str, business_id: str, data: st.DataObject) -> None:
-        """What one told the other, in any order, the batch cut anywhere, some of it twice."""
-        told = meant_for(hearer, self.services[teller], business_id)
-        again = data.draw(st.lists(st.sampled_from(told), max_size=2)) if told else []
-        order = data.draw(st.permutations(told + again))
-        cut = data.draw(st.integers(0, len(order)))
-        self.services[hearer].take(*order[:cut])
-        self.services[hearer].take(*order[cut:])
-
-    def translate(self) -> None:
-        """What gateway-paypal's worker does with notices."""
-        runtime = self.services["gateway-paypal"].runtime
-        while JobLoop("gateway-paypal", runtime.database, runtime.service.jobs, runtime).run_due():
-            pass
 
 
 class Paid:
     """One business with one client and one invoice, and everything that PayPal has to tell of its payment."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Shop) -> None:
         self._chain = chain
         billing, gateway = chain.services["billing"], chain.services["gateway-paypal"]
         body = {"name": "Studio", "currency": "USD", "time_zone": "UTC"}
@@ -122,23 +105,23 @@ class Paid:
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
-    found = Chain(tmp_path)
+def chain(tmp_path: Path) -> Iterator[Shop]:
+    found = Shop(tmp_path)
     yield found
     found.close()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_the_same_payment_ledger_receipts_and_mails(chain: Chain, data: st.DataObject) -> None:
+def test_the_same_payment_ledger_receipts_and_mails(chain: Shop, data: st.DataObject) -> None:
     paid = Paid(chain)
     again = data.draw(st.lists(st.sampled_from(range(len(STORY))), max_size=3))
     for place in data.draw(st.permutations([*range(len(STORY)), *again])):
         paid.deliver(paid.bodies[place])
         if data.draw(st.booleans()):
-            chain.translate()
+            chain.work("gateway-paypal")
             chain.pass_on("gateway-paypal", "payments", paid.business_id, data)
-    chain.translate()
+    chain.work("gateway-paypal")
     chain.pass_on("gateway-paypal", "payments", paid.business_id, data)
     chain.pass_on("payments", "billing", paid.business_id, data)
     chain.pass_on("payments", "notifications", paid.business_id, data)

@@ -16,12 +16,11 @@ from sqlalchemy import select
 
 import sandbox
 from billing.models import Transfer
-from common.jobs import JobLoop
 from common.testing import ServiceUnderTest, eventually, free_port_base
 from gateway_stripe.models import Keys
 from gateway_stripe.usecases import accounts
 from payments.models import Receipt
-from tests.contracts.passed_on import assert_books_prove, meant_for
+from tests.contracts.passed_on import Chain, assert_books_prove, meant_for
 
 KEYS = {"test_secret_key": "sk_test_orders0000000000000", "test_publishable_key": "pk_test_orders0000000000000"}
 SERVICES = ("billing", "gateway-stripe", "payments", "notifications")
@@ -33,37 +32,21 @@ TYPES = Counter({
 })  # fmt: skip
 
 
-class Chain:
+class Shop(Chain):
     """Four services that hear of each other only what the test passes on, before one Stripe."""
 
     def __init__(self, folder: Path) -> None:
         self._box = sandbox.start("127.0.0.1", free_port_base(), folder / "box")
         self._stripe_url = f"{self._box.web_url}/stripe"
         environ = {"STRIPE_API_BASE": self._stripe_url, "CALLBACK_BASE_URL": "http://127.0.0.1:9"}
-        self.services = {name: ServiceUnderTest(name, folder / name, **environ) for name in SERVICES}
+        super().__init__({name: ServiceUnderTest(name, folder / name, **environ) for name in SERVICES})
         self.stripe = stripe.StripeClient(KEYS["test_secret_key"], base_addresses={"api": self._stripe_url})
         # Stripe's own deliveries have no way: the test makes them.
         requests.put(f"{self._box.web_url}/faults", json={"stripe": {"drop_next": "all"}}, timeout=10)
 
     def close(self) -> None:
-        for subject in self.services.values():
-            subject.close()
+        super().close()
         self._box.stop()
-
-    def pass_on(self, teller: str, hearer: str, business_id: str, data: st.DataObject) -> None:
-        """What one told the other, in any order, the batch cut anywhere, some of it twice."""
-        told = meant_for(hearer, self.services[teller], business_id)
-        again = data.draw(st.lists(st.sampled_from(told), max_size=2)) if told else []
-        order = data.draw(st.permutations(told + again))
-        cut = data.draw(st.integers(0, len(order)))
-        self.services[hearer].take(*order[:cut])
-        self.services[hearer].take(*order[cut:])
-
-    def translate(self) -> None:
-        """What gateway-stripe's worker does with notices."""
-        runtime = self.services["gateway-stripe"].runtime
-        while JobLoop("gateway-stripe", runtime.database, runtime.service.jobs, runtime).run_due():
-            pass
 
     def control(self, path: str, **wanted: Any) -> Any:
         answer = requests.post(f"{self._stripe_url}/_control/{path}", json=wanted, timeout=10)
@@ -74,7 +57,7 @@ class Chain:
 class Paid:
     """One business with one client who paid; everything that Stripe has to tell of it."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Shop) -> None:
         self._chain = chain
         billing, gateway = chain.services["billing"], chain.services["gateway-stripe"]
         body = {"name": "Studio", "currency": "USD", "time_zone": "UTC"}
@@ -87,7 +70,7 @@ class Paid:
         for webhook in chain.stripe.v1.webhook_endpoints.list().data:  # an account has room for 16
             chain.stripe.v1.webhook_endpoints.delete(webhook.id)
         assert gateway.call("PUT", f"{self.path}/stripe", {"mode": "test", **KEYS}).status_code == 200
-        chain.translate()
+        chain.work("gateway-stripe")
         asked = {"client_id": self.client_id, "amount_minor": AMOUNT}
         begun = gateway.call("POST", f"{self.path}/stripe/payment-intents", asked)
         assert begun.status_code == 201, begun.text
@@ -145,15 +128,15 @@ class Paid:
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
-    found = Chain(tmp_path)
+def chain(tmp_path: Path) -> Iterator[Shop]:
+    found = Shop(tmp_path)
     yield found
     found.close()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_the_same_payment_ledger_receipts_and_mails(chain: Chain, data: st.DataObject) -> None:
+def test_the_same_payment_ledger_receipts_and_mails(chain: Shop, data: st.DataObject) -> None:
     paid = Paid(chain)
     succeeded = [n for n, text in enumerate(paid.events) if json.loads(text)["type"] == "payment_intent.succeeded"]
     places = range(len(paid.events))
@@ -161,9 +144,9 @@ def test_the_same_payment_ledger_receipts_and_mails(chain: Chain, data: st.DataO
     for place in data.draw(st.permutations([*places, *succeeded, *again])):
         paid.deliver(paid.events[place])
         if data.draw(st.booleans()):
-            chain.translate()
+            chain.work("gateway-stripe")
             chain.pass_on("gateway-stripe", "payments", paid.business_id, data)
-    chain.translate()
+    chain.work("gateway-stripe")
     chain.pass_on("gateway-stripe", "payments", paid.business_id, data)
     chain.pass_on("payments", "billing", paid.business_id, data)
     chain.pass_on("payments", "notifications", paid.business_id, data)
