@@ -8,6 +8,7 @@ import pytest
 
 from common.events import Event
 from common.events.gateways import GatewayPaymentFailed, GatewayPaymentPending, GatewayPaymentSucceeded
+from common.events.payments import PaymentRecorded
 from common.testing import ServiceUnderTest
 
 AT = datetime(2026, 3, 14, 15, tzinfo=UTC)
@@ -62,3 +63,22 @@ def test_any_order_ends_the_same(billing: ServiceUnderTest, place: tuple[str, st
         for which in order:
             billing.take(events[which])
     assert figures(billing, place) == (0, 0, 0)
+
+
+def test_announced_money_opens_no_gate(billing: ServiceUnderTest, place: tuple[str, str]) -> None:
+    path = f"/v1/businesses/{place[0]}"
+    control = {"session_control": {"prepayment_required": True, "threshold_minor": 3000}}
+    assert billing.call("PATCH", path, control).status_code == 200
+    service = {"name": "Lesson", "price_minor": 2000, "duration_minutes": 45}
+    service_id = billing.call("POST", f"{path}/services", service).json["id"]
+    session = {"client_id": place[1], "service_id": service_id, "starts_at": "2031-03-02T15:00:00Z"}
+    billing.take(GatewayPaymentPending(**money(place, "T1"), reason="echeck"))
+    refused = billing.call("POST", f"{path}/sessions", session)
+    assert (refused.status_code, refused.json["shortfall_minor"]) == (409, 3000)
+    billing.take(
+        PaymentRecorded(
+            business_id=place[0], client_id=place[1], payment_id="p1", amount_minor=4500, currency="USD",
+            method="paypal", source="paypal", received_on=AT.date(), receipt_number=1, receipt_revision=1,
+        )
+    )  # fmt: skip
+    assert billing.call("POST", f"{path}/sessions", session).status_code == 201
