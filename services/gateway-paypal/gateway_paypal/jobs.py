@@ -1,6 +1,7 @@
 """The outside calls that gateway-paypal makes by itself: verifying and translating notices, refunds, registering."""
 
 from common.gateway import notices as kept
+from common.gateway import refunds as queue
 from common.jobs import Job
 from gateway_paypal.usecases import accounts, notices, refunds, registration
 
@@ -12,6 +13,6 @@ JOBS = [
         kind=kept.JOB, call=notices.consider, done=notices.done, failed=kept.failed, delayed=kept.delayed,
         max_attempts=VERIFIED_WITHIN_TRIES,
     ),
-    Job(kind=refunds.JOB, call=refunds.make, done=refunds.done, failed=refunds.failed, max_attempts=20),
+    Job(kind=queue.JOB, call=refunds.make, done=refunds.done, failed=refunds.failed, max_attempts=20),
     Job(kind=accounts.REGISTER, call=registration.register, done=registration.done, failed=registration.failed),
 ]  # fmt: skip

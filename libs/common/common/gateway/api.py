@@ -1,16 +1,18 @@
-"""The blueprint of notices, the same at every gateway: what came, what became of it, and translating it again."""
+"""What is the same at every gateway's edge: the blueprint of notices, and answers that a repeat is given again."""
 
 from collections.abc import Callable
 from typing import Any
 
+from flask import jsonify, request
+from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from common.gateway import notices
 from common.gateway.models import Notice
 from common.gateway.notices import Translate
 from common.web.app import B, caller, endpoint, runtime, session
-from common.web.fields import BusinessPath, Id, PageQuery
+from common.web.fields import Body, BusinessPath, Id, PageQuery
 from common.web.paging import decode_cursor, page
 
 
@@ -20,6 +22,24 @@ class NoticePath(BusinessPath):
 
 class ReplayQuery(BaseModel):
     preview: bool = False
+
+
+class ReconcileBody(Body):
+    since_hours: int = Field(default=24, ge=1, le=24 * 30)
+
+
+def request_key() -> str | None:
+    """The caller's Idempotency-Key: an operation keeps it."""
+    return request.headers.get("Idempotency-Key")
+
+
+def marked(answer: dict[str, Any], is_repeat: bool) -> Response | dict[str, Any]:
+    """An operation's answer, marked when it is a repeat's."""
+    if not is_repeat:
+        return answer
+    response: Response = jsonify(answer)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def as_json(notice: Notice) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from common import logs
-from common.db import Database
 from common.events.gateways import GatewayFeeKnown
 from common.gateway import facts
 from common.gateway.calls import Refused, Unknown
@@ -28,14 +29,12 @@ class Report:
     healed: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
 
-    def compare(self, database: Database, payment_id: str, found: Sequence[Fact], *, is_healed: bool = False) -> None:
-        """Tell what was not told of a payment, and note figures that were told otherwise. `is_healed`: some of it was
-        told just now."""
+    def compare(self, session: Session, payment_id: str, found: Sequence[Fact], *, is_healed: bool) -> None:
+        """Note figures that were told otherwise. The facts have been told by now; `is_healed`: some only just."""
         self.compared += 1
-        with database.write() as session:
-            if facts.tell(session, found) or is_healed:
-                self.healed.append(payment_id)
-            told = facts.told_amounts(session, found)
+        if is_healed:
+            self.healed.append(payment_id)
+        told = facts.told_amounts(session, found)
         for fact in found:
             here = told.get(fact.key)
             if here is not None and here != fact.amount_minor:

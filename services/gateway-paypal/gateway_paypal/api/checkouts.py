@@ -3,13 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import jsonify, request
-from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
 from common import clock
 from common.errors import NotFound
+from common.gateway.api import ReconcileBody, marked, request_key
 from common.gateway.calls import plainly
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
@@ -38,19 +37,15 @@ class CheckoutBody(Body):
     cancel_url: str = Url
 
 
-class ReconcileBody(Body):
-    since_hours: int = Field(default=24, ge=1, le=24 * 30)
-
-
 @api.post(f"{B}/paypal/checkouts")
 @endpoint("gateway:charge", in_stages=True)
 def start_checkout(path: BusinessPath, body: CheckoutBody) -> tuple[Any, int]:
     """Begin a payment: where the browser goes, and with which fields"""
     caller().require_client(body.client_id)
     wanted = Wanted(**body.model_dump())
-    key = request.headers.get("Idempotency-Key")
+    key = request_key()
     answer, is_repeat = checkouts.start(runtime(), path.business_id, wanted, caller(), key)
-    return _marked(answer, is_repeat), 201
+    return marked(answer, is_repeat), 201
 
 
 @api.get(f"{B}/paypal/checkouts/<string:checkout_id>")
@@ -83,11 +78,3 @@ def _own(checkout: Checkout) -> Checkout:
     if caller().client_id not in (None, checkout.client_id):
         raise NotFound("not_found", "There is no such PayPal payment under way.")
     return checkout
-
-
-def _marked(answer: dict[str, Any], is_repeat: bool) -> Response | dict[str, Any]:
-    if not is_repeat:
-        return answer
-    response: Response = jsonify(answer)
-    response.headers["Idempotent-Replayed"] = "true"
-    return response

@@ -16,7 +16,7 @@ from gateway_paypal.client import certificate
 from gateway_paypal.domain import translate
 from gateway_paypal.domain.translate import Movement
 from gateway_paypal.models import Checkout
-from gateway_paypal.usecases import checkouts, telling
+from gateway_paypal.usecases import checkouts, refunds, telling
 from gateway_paypal.usecases.accounts import Opened
 from gateway_paypal.usecases.telling import Said, Understood
 from gateway_paypal.webhooks import Headers
@@ -134,8 +134,8 @@ def _refunded(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Tak
     capture_id = _capture_of(resource)
     if capture_id is None:
         return (), "it does not say which payment it is of"
-    refund_id = str(resource.get("custom_id") or "").removeprefix("remit-refund:") or None
-    mine = refund_id if str(resource.get("custom_id") or "").startswith("remit-refund:") else None
+    custom = str(resource.get("custom_id") or "")
+    mine = custom.removeprefix(refunds.MARK) or None if custom.startswith(refunds.MARK) else None
     return _moved(runtime, opened, translate.of_refund(resource, capture_id, mine, clock.now()))
 
 
@@ -143,7 +143,7 @@ def _reversed(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Tak
     """PayPal took a capture's money back, under an id of its own; where it names none, its report does."""
     capture_id = _capture_of(resource)
     if capture_id is None or capture_id == str(resource.get("id")):
-        return _reported(runtime, opened, str(resource.get("id")))
+        return _reported(runtime, opened, {str(resource.get("id"))})
     shown = translate.of_capture({**resource, "status": "COMPLETED"}, clock.now())
     if isinstance(shown, str):
         return (), shown
@@ -151,14 +151,14 @@ def _reversed(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Tak
     return _moved(runtime, opened, movement)
 
 
-def _reported(runtime: Runtime, opened: Opened, payment_id: str) -> Taken:
-    """What PayPal's report says that a payment lost or got back lately. The report may follow hours later: then
+def _reported(runtime: Runtime, opened: Opened, payment_ids: set[str]) -> Taken:
+    """What PayPal's report says that payments lost or got back lately. The report may follow hours later: then
     reconciling finds it, under the same ids."""
     now = clock.now()
     found: list[Understood] = []
     for line in opened.called().transactions(now - LATELY, now):
         movement = translate.of_report(line, now)
-        if movement is not None and movement.parent_id == payment_id:
+        if movement is not None and movement.parent_id in payment_ids:
             found += _moved(runtime, opened, movement)[0]
     return tuple(found), None if found else "PayPal's report does not show yet what moved; reconciling will find it"
 
@@ -183,9 +183,9 @@ def _case(_runtime: Runtime, _opened: Opened, resource: dict[str, Any]) -> Taken
 
 def _case_ended(runtime: Runtime, opened: Opened, resource: dict[str, Any]) -> Taken:
     """A case says how it ended, not what moved: the report does."""
-    payments = [about.get("seller_transaction_id") for about in resource.get("disputed_transactions") or []]
-    taken = [_reported(runtime, opened, str(payment_id)) for payment_id in payments if payment_id]
-    understood = tuple(found for part, _ in taken for found in part)
+    named = [about.get("seller_transaction_id") for about in resource.get("disputed_transactions") or []]
+    payment_ids = {str(payment_id) for payment_id in named if payment_id}
+    understood, _ = _reported(runtime, opened, payment_ids) if payment_ids else ((), None)
     return understood, None if understood else f"case {resource.get('dispute_id')} ended: no money moved"
 
 

@@ -52,22 +52,20 @@ class Outcome:
 
 def receive_ipn(session: Session, business_id: str, body: bytes) -> bool:
     """Keep a message, once; whether there is a business for it. Raises Unavailable when too many were not PayPal's."""
-    account = session.get(Account, business_id)
-    if account is None:
-        return False
-    _limit(session, business_id)
-    kept.keep(session, business_id, account.mode, f"ipn-{hashlib.sha256(body).hexdigest()}", _kind(body), body)
-    return True
+    return _receive(session, business_id, "ipn", _kind(body), body)
 
 
 def receive_webhook(session: Session, business_id: str, headers: Headers, body: bytes) -> bool:
     """Keep a webhook with the headers that sign it; as `receive_ipn`."""
+    return _receive(session, business_id, "hook", hooks.kind(body), hooks.pack(headers, body))
+
+
+def _receive(session: Session, business_id: str, sort: str, kind: str, whole: bytes) -> bool:
     account = session.get(Account, business_id)
     if account is None:
         return False
     _limit(session, business_id)
-    whole = hooks.pack(headers, body)
-    kept.keep(session, business_id, account.mode, f"hook-{hashlib.sha256(whole).hexdigest()}", hooks.kind(body), whole)
+    kept.keep(session, business_id, account.mode, f"{sort}-{hashlib.sha256(whole).hexdigest()}", kind, whole)
     return True
 
 

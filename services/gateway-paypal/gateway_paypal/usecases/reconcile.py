@@ -67,7 +67,7 @@ def _compare(runtime: Runtime, opened: Opened, report: drift.Report, line: dict[
         return
     with runtime.database.write() as session:
         is_new = telling.tell(session, opened.business_id, found) > 0
-    report.compare(runtime.database, movement.payment_id, found.facts, is_healed=is_new)
+        report.compare(session, movement.payment_id, found.facts, is_healed=is_new)
 
 
 def heal_all(runtime: Runtime) -> None:

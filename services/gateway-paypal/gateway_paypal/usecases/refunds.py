@@ -17,7 +17,6 @@ from gateway_paypal.domain import amounts, translate
 from gateway_paypal.domain.translate import Context, Movement, Who
 from gateway_paypal.usecases import accounts
 
-JOB = "refund"
 MARK = "remit-refund:"
 
 

@@ -3,13 +3,12 @@
 from datetime import timedelta
 from typing import Any, Literal
 
-from flask import jsonify, request
-from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field, StrictBool
 
 from common import clock
 from common.errors import NotFound
+from common.gateway.api import ReconcileBody, marked, request_key
 from common.gateway.calls import plainly
 from common.web.app import B, caller, endpoint, runtime
 from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
@@ -54,10 +53,6 @@ class OrderBody(Body):
     save_card: StrictBool = False
 
 
-class ReconcileBody(Body):
-    since_hours: int = Field(default=24, ge=1, le=24 * 30)
-
-
 @api.post(f"{B}/stripe/payment-intents")
 @endpoint("gateway:charge", in_stages=True)
 def start_payment(path: BusinessPath, body: IntentBody) -> tuple[Any, int]:
@@ -68,8 +63,8 @@ def start_payment(path: BusinessPath, body: IntentBody) -> tuple[Any, int]:
         client_id=body.client_id, amount_minor=body.amount_minor, source="client" if is_client else "pay_assist",
         currency=body.currency, invoice_number=body.invoice_number, save_card=body.save_card,
     )  # fmt: skip
-    answer, is_repeat = intents.start(runtime(), path.business_id, wanted, caller(), _key())
-    return _marked(answer, is_repeat), 201
+    answer, is_repeat = intents.start(runtime(), path.business_id, wanted, caller(), request_key())
+    return marked(answer, is_repeat), 201
 
 
 @api.post(f"{B}/stripe/charges")
@@ -81,8 +76,8 @@ def charge_card(path: BusinessPath, body: ChargeBody) -> tuple[Any, int]:
         client_id=body.client_id, amount_minor=body.amount_minor, source="saved_card", currency=body.currency,
         invoice_number=body.invoice_number, payment_method_id=body.payment_method_id,
     )  # fmt: skip
-    answer, is_repeat = intents.charge_saved_card(runtime(), path.business_id, wanted, caller(), _key())
-    return _marked(answer, is_repeat), 201
+    answer, is_repeat = intents.charge_saved_card(runtime(), path.business_id, wanted, caller(), request_key())
+    return marked(answer, is_repeat), 201
 
 
 @api.post(f"{B}/stripe/mail-and-telephone-orders")
@@ -94,8 +89,8 @@ def take_order(path: BusinessPath, body: OrderBody) -> tuple[Any, int]:
         client_id=body.client_id, amount_minor=body.amount_minor, source="pay_assist", currency=body.currency,
         invoice_number=body.invoice_number, save_card=body.save_card, payment_method_id=body.payment_method_id,
     )  # fmt: skip
-    answer, is_repeat = intents.take_order(runtime(), path.business_id, wanted, caller(), _key())
-    return _marked(answer, is_repeat), 201
+    answer, is_repeat = intents.take_order(runtime(), path.business_id, wanted, caller(), request_key())
+    return marked(answer, is_repeat), 201
 
 
 @api.post(f"{B}/stripe/payment-intents/<string:intent_id>/sync")
@@ -118,15 +113,3 @@ def reconcile_payments(path: BusinessPath, body: ReconcileBody) -> dict[str, Any
     since = clock.now() - timedelta(hours=body.since_hours)
     with plainly(GATEWAY):
         return reconcile.reconcile(runtime(), path.business_id, since)
-
-
-def _key() -> str | None:
-    return request.headers.get("Idempotency-Key")
-
-
-def _marked(answer: dict[str, Any], is_repeat: bool) -> Response | dict[str, Any]:
-    if not is_repeat:
-        return answer
-    response: Response = jsonify(answer)
-    response.headers["Idempotent-Replayed"] = "true"
-    return response

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from common import clock
-from common.gateway import drift, operations
+from common.gateway import drift, facts, operations
 from common.runtime import Runtime
 from gateway_stripe.domain import translate
 from gateway_stripe.models import Account, Intent, Keys
@@ -43,7 +43,9 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
         if not translate.is_ours(opened.context, intent):
             continue
         seen.add(intent["id"])
-        report.compare(runtime.database, intent["id"], translate.of_intent(opened.context, intent))
+        found = translate.of_intent(opened.context, intent)
+        with runtime.database.write() as session:
+            report.compare(session, intent["id"], found, is_healed=facts.tell(session, found) > 0)
         mine = begun.get(intent["id"])
         if mine is not None and mine.amount_minor != intent["amount"]:
             report.differs(intent["id"], "asked_amount", here=mine.amount_minor, there=intent["amount"])

@@ -17,8 +17,6 @@ from gateway_stripe.domain import translate
 from gateway_stripe.models import Intent
 from gateway_stripe.usecases import accounts
 
-JOB = "refund"
-
 
 def make(runtime: Runtime, call: Call) -> Sequence[Fact]:
     """The job's call: the refund at Stripe. One in doubt is looked for first: Stripe's keys do not live for ever."""
