@@ -26,6 +26,16 @@ RUN pip install --no-deps --no-build-isolation -e ./sandbox && python -m compile
 USER remit
 CMD ["python", "-m", "sandbox"]
 
+# Debian's nginx on the same base: nothing more to fetch from a registry.
+FROM ${PYTHON_IMAGE} AS proxy
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light openssl curl \
+ && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /handed
+COPY deploy/proxy /etc/remit
+USER 10001:10001
+CMD ["/etc/remit/start.sh"]
+
 FROM base AS service
 USER remit
 CMD ["remit", "--help"]

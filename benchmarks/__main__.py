@@ -12,7 +12,8 @@ from common import events, logs
 from tests.harness.servers import running
 
 MEASUREMENTS = (
-    "record_payment", "relay_events", "billing_events", "balance_lag", "record_batch", "reports_at_scale",
+    "record_payment", "relay_events", "billing_events", "two_workers", "balance_lag", "stripe_webhook", "record_batch",
+    "reports_at_scale", "portal_pages", "memory",
 )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy import insert, select, update
+from sqlalchemy import any_, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
+from sqlalchemy.types import NullType
 
+from common import context
 from common.db import Database
 from common.directory import Business, Client
 from common.outbox import OutboxRow
@@ -34,6 +36,7 @@ def bare_app(database: Database) -> Flask:
 
     @app.post("/v1/businesses/<business_id>/payments")
     def record(business_id: str) -> tuple[Response, int]:
+        context.confine(business_id)
         with database.engine.begin() as connection:
             key = request.headers.get("Idempotency-Key")
             if key is not None:
@@ -55,7 +58,10 @@ def record_payment(connection: Connection, business_id: str, sent: dict[str, Any
     payment_id = str(uuid.uuid4())
     studio = connection.execute(select(business).where(business.c.business_id == business_id)).one()
     payer = connection.execute(
-        select(client).where(client.c.business_id == business_id, client.c.client_id.in_([sent["client_id"]]))
+        select(client).where(
+            client.c.business_id == business_id,
+            client.c.client_id == any_(literal(f"{{{sent['client_id']}}}", NullType())),
+        )
     ).one()
     row = {
         "business_id": business_id, "payment_id": payment_id, "client_id": payer.client_id,
@@ -64,7 +70,7 @@ def record_payment(connection: Connection, business_id: str, sent: dict[str, Any
         "source": "manual", "gateway": None, "gateway_account": None, "gateway_payment_id": None, "fee_minor": None,
         "invoice_number": None, "reference": None, "memo": None, "received_on": now.date(), "recorded_at": now,
         "recorded_by_type": "staff", "recorded_by_id": "s1", "recorded_by_name": "Ann Example", "batch_id": None,
-        "receipt_revision": 1, "voided_at": None, "void_reason": None,
+        "receipt_revision": 1, "voided_at": None, "void_reason": None, "dispute_state": None,
     }  # fmt: skip
     connection.execute(insert(payments), row)
     number = connection.execute(
@@ -77,7 +83,7 @@ def record_payment(connection: Connection, business_id: str, sent: dict[str, Any
         insert(receipts),
         {
             "business_id": business_id, "payment_id": payment_id, "revision": 1, "number": number,
-            "refunded_minor": 0, "is_void": False, "issued_at": now,
+            "refunded_minor": 0, "withdrawn_minor": 0, "is_void": False, "issued_at": now,
         },
     )  # fmt: skip
     answer = {**row, "received_on": str(row["received_on"]), "recorded_at": str(now), "receipt_number": number}
@@ -122,7 +128,7 @@ def main() -> int:
     from common.web import server
 
     server.create_app = lambda runtime: bare_app(runtime.database)
-    return server.serve("payments", lambda: Runtime.open(find("payments"), Settings.read()))
+    return server.serve("payments", lambda: Runtime.open(find("payments"), Settings.read(), for_web=True))
 
 
 if __name__ == "__main__":

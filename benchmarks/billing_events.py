@@ -1,9 +1,11 @@
-"""Events that billing takes from a full queue a second, against a kombu consumer that commits once per message."""
+"""Events that billing takes from a full queue a second, against the best of celery, nameko and a kombu consumer, each
+of which commits once per message."""
 
 import contextlib
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import kombu
@@ -12,8 +14,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from benchmarks import rivals
 from benchmarks.figure import Figure, Findings, alternate
-from benchmarks.relay_events import purge
 from benchmarks.stage import Stage, recorded_messages, staged
 from benchmarks.statements import recorded
 from billing.domain.tally import NO_DAY
@@ -37,8 +39,9 @@ inbox, outbox, tallies = InboxRow.__table__, OutboxRow.__table__, TallyChange.__
 
 
 def measure(servers: Servers, quick: bool) -> Findings:
-    many, few, rounds = (2_000, 300, 2) if quick else (6_000, 1_000, 5)
+    many, few, rounds = (2_000, 300, 1) if quick else (6_000, 1_000, 4)
     with (
+        rivals.installed() as folder,
         staged(servers) as our_stage,
         staged(servers) as bare_stage,
         our_stage.runtime("billing") as ours,
@@ -56,22 +59,70 @@ def measure(servers: Servers, quick: bool) -> Findings:
             fill(bare_stage, few)
             return few / _seconds_until(bare, few, lambda stop: consume_one_by_one(bare_stage, bare, stop))
 
-        reached, baseline = alternate(batched, one_by_one, rounds=rounds)
-        notes = [_statements(ours, our_stage, count) for count in (1, ours.settings.batch_size)]
-    return Findings([Figure("billing, from a full queue", "events/s", reached, baseline, GOAL)], notes)
+        contenders = [batched, one_by_one, *(_rival(name, folder, bare_stage, bare, few) for name in rivals.NAMES)]
+        reached, *baselines = alternate(*contenders, rounds=rounds)
+        found = dict(zip(("kombu", *rivals.NAMES), baselines, strict=True))
+        best = max(found, key=lambda name: found[name])
+        notes = [f"billing's baselines, events/s: {', '.join(f'{name} {found[name]:,.0f}' for name in found)}"]
+        notes += [_statements(ours, our_stage, count) for count in (1, ours.settings.batch_size)]
+    name = f"billing, from a full queue, against the best of three ({best})"
+    return Findings([Figure(name, "events/s", reached, found[best], GOAL)], notes)
 
 
-def fill(stage: Stage, count: int) -> None:
-    """`count` new PaymentRecorded events in billing's queue, nothing in the others'."""
+def fill(stage: Stage, count: int, *, as_tasks: bool = False) -> None:
+    """`count` new PaymentRecorded events in billing's queue, as tasks of celery's or as they are; nothing in the
+    others'."""
     url = stage.servers.broker.url
-    purge(url)
-    bus = RabbitBus(url)
+    rabbit.purge(url)
     messages = recorded_messages(stage.payers, count)
+    if as_tasks:
+        _send_tasks(url, [message.body for message in messages])
+        return
+    bus = RabbitBus(url)
     for start in range(0, count, 500):
         bus.publish(messages[start : start + 500])
     bus.close()
     with rabbit.connect(url) as connection:
         connection.default_channel.queue_purge(topology.queue_of("notifications"))
+
+
+def _send_tasks(amqp_url: str, bodies: Sequence[bytes]) -> None:
+    with kombu.Connection(amqp_url) as connection:
+        producer = connection.Producer(auto_declare=False)
+        for body, headers in rivals.as_tasks(bodies):
+            producer.publish(
+                body, routing_key=QUEUE, delivery_mode=2, headers=headers, correlation_id=headers["id"],
+                content_type="application/json", content_encoding="utf-8",
+            )  # fmt: skip
+
+
+def _rival(name: str, folder: str, stage: Stage, database: Database, count: int) -> Callable[[], float]:
+    """A turn of celery or nameko: events a second from the first posted to the last."""
+
+    def turn() -> float:
+        before = _posted(database)
+        fill(stage, count, as_tasks=name == "celery")
+        url = stage.database_url("billing")
+        process = rivals.start(name, folder, stage.servers.broker.url, url, stage.folder / f"{name}.log")
+        try:
+            first, began = _wait_posted(database, before + 1, process)
+            last, ended = _wait_posted(database, before + count, process)
+        finally:
+            process.terminate()
+            process.wait(20)
+        return (last - first) / (ended - began)
+
+    return turn
+
+
+def _wait_posted(database: Database, target: int, process: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """How many transfers there were, and when, once there were `target`."""
+    deadline = time.perf_counter() + 60
+    while (posted := _posted(database)) < target:
+        if process.poll() is not None or time.perf_counter() > deadline:
+            raise RuntimeError(f"{posted} of {target} posted by {process.args}; see its log beside the stage's")
+        time.sleep(0.02)
+    return posted, time.perf_counter()
 
 
 def _seconds_until(database: Database, count: int, consume: Callable[[threading.Event], None]) -> float:
@@ -93,7 +144,7 @@ def _seconds_until(database: Database, count: int, consume: Callable[[threading.
 
 def _posted(database: Database) -> int:
     with database.engine.connect() as connection:
-        return connection.execute(select(func.coalesce(func.sum(accounts.c.sequence), 0))).scalar_one()
+        return int(connection.execute(select(func.coalesce(func.sum(accounts.c.sequence), 0))).scalar_one())
 
 
 def consume_one_by_one(stage: Stage, database: Database, stop: threading.Event) -> None:

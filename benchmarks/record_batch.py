@@ -14,7 +14,7 @@ from tests.harness.servers import Servers
 
 ROWS = 10_000
 CLIENTS = 1_000
-GOAL = 4.0
+GOAL = 2.0
 # Further apart than the days within which payments resemble each other, as monthly lists are.
 DAYS_APART = 10
 TABLES = ("payments", "receipts", "outbox")

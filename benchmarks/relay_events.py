@@ -72,13 +72,7 @@ def fill(database: Database, stage: Any, count: int, amqp_url: str) -> None:
         session.execute(insert(OutboxRow).values(occurred_at=func.now()), rows)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE outbox"))
-    purge(amqp_url)
-
-
-def purge(amqp_url: str) -> None:
-    with rabbit.connect(amqp_url) as connection:
-        for service in topology.SUBSCRIPTIONS:
-            connection.default_channel.queue_purge(topology.queue_of(service))
+    rabbit.purge(amqp_url)
 
 
 def relay_all(database: Database, bus: RabbitBus) -> None:

@@ -15,6 +15,11 @@ GOAL = 1.5
 FEW, MANY = 1_000, 100_000
 ENTRIES = 10
 REQUESTS = 40
+PAYMENTS = {
+    "payments, the newest page": "/payments?limit=50",
+    "payments, a page by amount": "/payments?limit=50&sort=-amount",
+    "payments of one client": "/payments?limit=50&client_id=c0000500",
+}
 PATHS = {
     "balances, a page by name": "/balances?limit=50",
     "balances, a page by what is owed": "/balances?limit=50&sort=balance",
@@ -59,19 +64,34 @@ UNION ALL SELECT %(business)s, effective_on,
 FROM transfers WHERE business_id = %(business)s GROUP BY 2, 3;
 """
 
+# The payments of that ledger, and their receipts.
+FILL_PAYMENTS = """
+INSERT INTO payments (business_id, payment_id, client_id, client_name, amount_minor, refunded_minor,
+                      refund_pending_minor, disputed_minor, currency, method, source, received_on, recorded_at,
+                      recorded_by_type, recorded_by_id, recorded_by_name, receipt_revision)
+SELECT %(business)s, 'c' || to_char(n, 'FM0000000') || '-' || m, 'c' || to_char(n, 'FM0000000'),
+       'Client ' || to_char(n * 7919 %% %(clients)s, 'FM0000000'), 1000 + abs(hashtext(n || '-' || m)::bigint) %% 5000,
+       0, 0, 0, 'USD', 'cash', 'manual', make_date(2026, m, 1 + n %% 28), now(), 'staff', 's1', 'Ann Example', 1
+FROM generate_series(1, %(clients)s) AS n, generate_series(1, %(entries)s, 2) AS m;
+INSERT INTO receipts (business_id, payment_id, revision, number, refunded_minor, withdrawn_minor, is_void, issued_at)
+SELECT business_id, payment_id, 1, row_number() OVER (), 0, 0, false, now() FROM payments
+WHERE business_id = %(business)s;
+"""
+
 
 def measure(servers: Servers, quick: bool) -> Findings:
     rounds = 2 if quick else 6
     many = FEW * 10 if quick else MANY
     with (
-        staged(servers, ["billing-web"], businesses=1, clients=1) as large,
-        staged(servers, ["billing-web"], businesses=1, clients=1) as small,
+        staged(servers, ["billing-web", "payments-web"], businesses=1, clients=1) as large,
+        staged(servers, ["billing-web", "payments-web"], businesses=1, clients=1) as small,
     ):
         fill(large, many)
         fill(small, FEW)
         figures = []
-        for name, path in PATHS.items():
-            contenders = [_Reader(stage, path) for stage in (large, small)]
+        asked = [("billing", *named) for named in PATHS.items()] + [("payments", *named) for named in PAYMENTS.items()]
+        for service, name, path in asked:
+            contenders = [_Reader(stage, service, path) for stage in (large, small)]
             reached, baseline = alternate(*(reader.median_ms for reader in contenders), rounds=rounds)
             figures.append(Figure(f"{name}, large against small", "ms", reached, baseline, GOAL, at_most=True))
     note = f"reports: {many * ENTRIES:,} entries of {many:,} clients against {FEW * ENTRIES:,} of {FEW:,}"
@@ -79,21 +99,22 @@ def measure(servers: Servers, quick: bool) -> Findings:
 
 
 def fill(stage: Stage, clients: int) -> None:
-    """A ledger of the size told, in the stage's one business."""
+    """A ledger of the size told, and its payments, in the stage's one business."""
     values = {"business": stage.payers[0].business_id, "clients": clients, "entries": ENTRIES}
-    with psycopg.connect(stage.database_url("billing"), cursor_factory=psycopg.ClientCursor) as connection:
-        for statement in FILL.split(";\n"):
-            if statement.strip():
-                connection.execute(statement, values)
-    with psycopg.connect(stage.database_url("billing"), autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
+    for service, statements in (("billing", FILL), ("payments", FILL_PAYMENTS)):
+        with psycopg.connect(stage.database_url(service), cursor_factory=psycopg.ClientCursor) as connection:
+            for statement in statements.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement, values)
+        with psycopg.connect(stage.database_url(service), autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
 
 
 class _Reader:
     """Asks one question of one stage over and over."""
 
-    def __init__(self, stage: Stage, path: str) -> None:
-        self._connection = Connection(stage.url("billing"))
+    def __init__(self, stage: Stage, service: str, path: str) -> None:
+        self._connection = Connection(stage.url(service))
         self._path = f"/v1/businesses/{stage.payers[0].business_id}{path}"
         self._headers = f"Authorization: Bearer {stage.token()}\r\n"
         self._ask()  # caches and plans

@@ -62,10 +62,10 @@ class Stage(System):
         )
 
     @contextmanager
-    def runtime(self, service: str) -> Iterator[Runtime]:
-        """The service as it would run, in this process."""
+    def runtime(self, service: str, *, for_web: bool = False) -> Iterator[Runtime]:
+        """The service as it would run, in this process: as its worker, or its web."""
         environ = {**self.environ(service), "CLOCK_FILE": ""}
-        runtime = Runtime.open(find(service), Settings.read(environ))
+        runtime = Runtime.open(find(service), Settings.read(environ), for_web=for_web)
         try:
             yield runtime
         finally:
@@ -94,7 +94,7 @@ class Stage(System):
             session.execute(insert(BillingBusiness).values(**money, **rules, created_at=now), businesses)
             session.execute(insert(BillingClient).values(**person, created_at=now), clients)
             session.execute(insert(ClientAccount).values(balance_minor=0, sequence=0), clients)
-        for service in ("payments", "notifications"):
+        for service in ("payments", "notifications", "gateway-stripe", "gateway-paypal"):
             with self.database(service) as database, database.write() as session:
                 session.execute(insert(directory.Business).values(**money), businesses)
                 session.execute(insert(directory.Client).values(**person), clients)

@@ -1,10 +1,10 @@
 """The first start: make every password and key once, and hand each container only its own.
 
-All of it is kept in /vault, which no other container mounts. What a container needs is written to the volume that it
-mounts, here /secrets/<name>. What is there already stays, so this runs before every start.
+All of it is kept in /vault, which only containers of this program mount. What a container needs is written to the
+volume that it mounts, here /secrets/<name>. What is there already stays, so this runs before every start.
 
 `make_secrets.py --rotate NAME` makes NAME's anew: a service, `operator`, `postgres`, `rabbitmq` or `seal`.
-docs/operations.md says what else to do.
+`make_secrets.py --adopt DIR` takes over the keys that `make run` made. docs/operations.md says what else to do.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from common import auth, sealing
-from common.settings import PORT_OFFSETS
+from common.settings import PORT_OFFSETS, SettingsError
 
 VAULT = Path("/vault")
 KEYS = VAULT / "keys"
@@ -33,9 +33,14 @@ def main() -> None:
     services = os.environ["SERVICES"].split()
     parser = argparse.ArgumentParser(description="Make passwords and keys once.")
     parser.add_argument("--rotate", metavar="NAME", choices=[*services, "operator", "postgres", "rabbitmq", "seal"])
-    rotated = parser.parse_args().rotate
-    check_ports(services)
+    parser.add_argument("--adopt", metavar="DIR", type=Path)
+    parsed = parser.parse_args()
+    rotated = parsed.rotate
     os.umask(0o077)
+    if parsed.adopt:
+        adopt(parsed.adopt)
+        return
+    check_ports(services)
     PASSWORDS.mkdir(parents=True, exist_ok=True)
     if rotated and rotated != "seal":
         forget(rotated)
@@ -58,7 +63,10 @@ def main() -> None:
         "postgres",
         {
             "env": as_environment(POSTGRES_USER=DATABASE_ADMIN, POSTGRES_PASSWORD=password("postgres")),
-            "roles.json": json.dumps({name: password(f"{name}.database") for name in services}),
+            "roles.json": json.dumps(
+                {role: password(f"{role}.database") for name in services for role in (name, f"{name}-web")}
+            ),
+            "pgpass": "".join(f"postgres:5432:{name}:{name}:{password(f'{name}.database')}\n" for name in services),
         },
     )
     deliver(
@@ -73,7 +81,27 @@ def main() -> None:
             "users.json": json.dumps({name: password(f"{name}.broker") for name in services}),
         },
     )
+    deliver(
+        "backup",
+        {
+            "env": as_environment(
+                BACKUP_DATABASE_URL=f"postgresql://{DATABASE_ADMIN}:{password('postgres')}@postgres:5432/{{service}}",
+                AMQP_URL=amqp_url(BROKER_ADMIN, password("rabbitmq")),
+            )
+        },
+    )
     print(f"remit: secrets are in place for {', '.join(services)}" + (f"; {rotated}'s are new" if rotated else ""))  # noqa: T201
+
+
+def adopt(folder: Path) -> None:
+    """Trust what the keys of a `make run` signed, and open what they sealed, as after a rotation. The next start hands
+    that over."""
+    try:
+        new = auth.adopt_keys(KEYS, folder)
+        sealing.adopt_keys(SEAL_KEY, folder / "seal.key.json")
+    except (SettingsError, OSError) as error:
+        sys.exit(f"remit: {error}; VAR_DIR names the folder that `make run` kept its data in")
+    print(f"remit: {len(new)} older signing keys are trusted now, and what was sealed there opens here")  # noqa: T201
 
 
 def check_ports(services: list[str]) -> None:
@@ -104,7 +132,8 @@ def key_file(name: str) -> Path:
 
 def forget(name: str) -> None:
     """Forget `name`'s passwords and key, and trust its old key no longer."""
-    for kept in (PASSWORDS / name, PASSWORDS / f"{name}.database", PASSWORDS / f"{name}.broker", key_file(name)):
+    passwords = [PASSWORDS / (name + of) for of in ("", ".database", "-web.database", ".broker")]
+    for kept in (*passwords, key_file(name)):
         kept.unlink(missing_ok=True)
     jwks_file = KEYS / "jwks.json"
     if jwks_file.exists():
@@ -115,9 +144,14 @@ def forget(name: str) -> None:
 
 def service_environment(service: str) -> str:
     return as_environment(
-        DATABASE_URL=f"postgresql://{service}:{password(f'{service}.database')}@postgres:5432/{service}",
+        DATABASE_URL=database_url(service, service),
+        WEB_DATABASE_URL=database_url(f"{service}-web", service),
         AMQP_URL=amqp_url(service, password(f"{service}.broker")),
     )
+
+
+def database_url(role: str, database: str) -> str:
+    return f"postgresql://{role}:{password(f'{role}.database')}@postgres:5432/{database}"
 
 
 def amqp_url(user: str, secret: str) -> str:

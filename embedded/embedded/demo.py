@@ -37,6 +37,19 @@ SESSIONS = [
     ("C-007", 1, -2, 15, "complete"), ("C-001", 0, -1, 15, "complete"), ("C-007", 1, 2, 15, None),
     ("C-001", 0, 3, 15, None), ("C-003", 2, 5, 17, None),
 ]  # fmt: skip
+# Those who come every week: name, reference, service, weekday, at what hour, lessons paid for ahead, and how.
+WEEKLY = [
+    ("Clara Schumann", "C-101", 0, 0, 15, 6, "bank_transfer"), ("Nadia Boulanger", "C-102", 1, 0, 16, 4, "check"),
+    ("Miles Davis", "C-103", 0, 0, 17, 2, "cash"), ("Fela Kuti", "C-104", 2, 1, 17, 6, "cash"),
+    ("Violeta Parra", "C-105", 2, 1, 17, 5, "cash"), ("Ravi Shankar", "C-106", 1, 1, 15, 4, "bank_transfer"),
+    ("Ella Fitzgerald", "C-107", 1, 2, 15, 8, "card_terminal"), ("Bill Evans", "C-108", 0, 2, 16, 3, "card_terminal"),
+    ("Mercedes Sosa", "C-109", 1, 2, 17, 4, "bank_transfer"), ("Toru Takemitsu", "C-110", 0, 3, 15, 6, "bank_transfer"),
+    ("Umm Kulthum", "C-111", 1, 3, 16, 5, "check"), ("Arvo Pärt", "C-112", 2, 3, 17, 0, "cash"),
+    ("Nina Simone", "C-113", 0, 4, 14, 4, "card_terminal"), ("Jean Sibelius", "C-114", 1, 4, 15, 1, "cash"),
+    ("Césaria Évora", "C-115", 2, 4, 16, 10, "bank_transfer"), ("Lata Mangeshkar", "C-116", 0, 4, 17, 5, "cash"),
+]  # fmt: skip
+WEEKS_PAST, WEEKS_TO_COME = 4, 2
+INVOICED = {"C-103", "C-112", "C-114"}
 
 
 def first_business(
@@ -58,11 +71,20 @@ def first_business(
     }
     business = found[0] if found else api.call("POST", billing, body, key="first-business")
     if with_demo:
-        clients = [{"name": name, "email": email, "external_ref": ref} for name, email, ref in CLIENTS]
+        weekly = [(name, f"{ref.lower()}@example.com", ref) for name, ref, *_ in WEEKLY]
+        clients = [{"name": name, "email": email, "external_ref": ref} for name, email, ref in [*CLIENTS, *weekly]]
         made = api.call("POST", f"{billing}/{business['id']}/clients/batch", {"clients": clients}, key="demo-clients")
         ids = {client["external_ref"]: client["id"] for client in made["clients"]}
-        _hold_sessions(api, f"{billing}/{business['id']}", ids, today)
+        url = f"{billing}/{business['id']}"
+        services = _offer_services(api, url)
+        _hold_sessions(api, url, services, ids, today)
+        _hold_a_month(api, url, services, ids, today)
         rows = [f"{ref},{amount},{method},{today - timedelta(days=ago)}" for ref, amount, method, ago in PAYMENTS]
+        rows += [
+            f"{ref},{lessons * SERVICES[service][1] / 100:.2f},{method},{today - timedelta(days=29 - 3 * (number % 4))}"
+            for number, (_, ref, service, _, _, lessons, method) in enumerate(WEEKLY)
+            if lessons
+        ]
         csv = "\n".join(["client,amount,method,received_on", *rows])
         api.call("POST", f"{payments}/{business['id']}/payments/batch", csv, key="demo-payments")
         control = {"session_control": {"prepayment_required": True, "threshold_minor": 3000}}
@@ -102,12 +124,38 @@ def demo_client(endpoints: Mapping[str, str], token: str, business_id: str) -> d
     return dict(found[0]) if found else None
 
 
-def _hold_sessions(api: "_Api", billing: str, client_ids: Mapping[str, str], today: date) -> None:
-    """Sessions of the days around today, and an invoice for one of them."""
-    service_ids = []
+def _offer_services(api: "_Api", billing: str) -> list[str]:
+    """The ids of the services, as they stand in SERVICES."""
+    ids = []
     for number, (name, price_minor, minutes) in enumerate(SERVICES):
         body = {"name": name, "price_minor": price_minor, "duration_minutes": minutes}
-        service_ids.append(api.call("POST", f"{billing}/services", body, key=f"demo-service-{number}")["id"])
+        ids.append(api.call("POST", f"{billing}/services", body, key=f"demo-service-{number}")["id"])
+    return ids
+
+
+def _hold_a_month(api: "_Api", billing: str, services: list[str], client_ids: Mapping[str, str], today: date) -> None:
+    """The weeks of those who come every week; who owes has an invoice for what took place."""
+    monday = today - timedelta(days=today.weekday())
+    for _, ref, service, weekday, hour, *_ in WEEKLY:
+        held = []
+        for week in range(-WEEKS_PAST, WEEKS_TO_COME):
+            day = monday + timedelta(weeks=week, days=weekday)
+            starts_at = datetime.combine(day, time(hour), ZoneInfo(ZONE)).isoformat()
+            body = {"client_id": client_ids[ref], "service_id": services[service], "starts_at": starts_at}
+            added = api.call("POST", f"{billing}/sessions", body, key=f"demo-{ref}-{week}")
+            if added and day < today:
+                outcome = "miss" if (hour + weekday + week) % 9 == 0 else "complete"
+                api.call("POST", f"{billing}/sessions/{added['id']}/{outcome}", key=f"demo-{ref}-{week}-outcome")
+                held.append(added["id"])
+        if ref in INVOICED and held:
+            invoice = {"client_id": client_ids[ref], "session_ids": held}
+            api.call("POST", f"{billing}/invoices", invoice, key=f"demo-{ref}-invoice")
+
+
+def _hold_sessions(
+    api: "_Api", billing: str, service_ids: list[str], client_ids: Mapping[str, str], today: date
+) -> None:
+    """Sessions of the days around today, and an invoice for one of them."""
     for number, (client, service, days, hour, outcome) in enumerate(SESSIONS):
         starts_at = datetime.combine(today + timedelta(days=days), time(hour), ZoneInfo(ZONE))
         body = {

@@ -62,6 +62,17 @@ def test_charge_then_500_is_kept_as_an_answer(fresh: Shop) -> None:
     assert [intent.status for intent in found] == ["succeeded"]
 
 
+@pytest.mark.parametrize("status", [409, 429])
+def test_done_and_answered_as_if_it_were_not(fresh: Shop, status: int) -> None:
+    fresh.faults(fail_next=1, fail_with=f"charge_then_{status}")
+    with pytest.raises(stripe.StripeError) as failed:
+        fresh.pay(options={"idempotency_key": f"{status}-1"})
+    assert failed.value.http_status == status
+    assert charges(fresh) == 1
+    assert fresh.pay(options={"idempotency_key": f"{status}-1"}).status == "succeeded"
+    assert charges(fresh) == 1
+
+
 @pytest.mark.parametrize(("kind", "status"), [("rate_limit", 429), ("unavailable", 503)])
 def test_nothing_was_done(fresh: Shop, kind: str, status: int) -> None:
     fresh.faults(fail_next="all", fail_with=kind)

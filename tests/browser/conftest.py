@@ -2,18 +2,18 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from tests.harness import debian
+
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
-INSTALL_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +29,12 @@ def browser() -> Iterator[Browser]:
 
 
 def _install() -> str:
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if not debian.can_install():
         _go_without("there is no chromium, and only root on Debian could install it")
-    done = None
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            _go_without("installing chromium took too long")
+    said = debian.install("chromium")
     path = shutil.which("chromium")
     if path is None:
-        _go_without(f"chromium could not be installed: {done.stderr[-300:] if done else None}")
+        _go_without(f"chromium could not be installed: {said}")
     return path
 
 

@@ -320,7 +320,7 @@ def test_no_password_stands_in_the_configuration_nor_in_what_docker_shows(stack:
     assert not re.search(r"(?i)(password|_pass|secret_key)\s*[:=]\s*\S", configuration)
     vault = stack.compose("run", "--rm", "--no-deps", "-T", "init", "sh", "-c", "tail -n +1 /vault/passwords/*")
     passwords = re.findall(r"^[0-9a-f]{48}$", vault, re.MULTILINE)
-    assert len(set(passwords)) == 2 + 2 * len(WEBS), "each has one of its own"
+    assert len(set(passwords)) == 2 + 3 * len(WEBS), "each has one of its own; so has each web role"
     shown = configuration + json.dumps(stack.containers()) + stack.compose("logs", "--no-color")
     assert [password for password in passwords if password in shown] == []
 

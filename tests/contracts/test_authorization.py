@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
+from common import auth
 from common import service as services
 from common.testing import ServiceUnderTest
 
@@ -53,6 +54,7 @@ def test_every_route_is_documented_and_has_rules(subject: ServiceUnderTest) -> N
         assert re.sub(r"<[^>]+>", "{}", rule.rule) in documented, f"{rule.rule} is not documented"
         assert hasattr(subject.app.view_functions[rule.endpoint], "rules"), f"{rule.rule} asks for no scope"
     assert len(documented) >= 3
+    assert {"/v1/operations/state", "/v1/operations/inbox", "/v1/operations/jobs"} <= documented
 
 
 def test_without_a_good_token_nothing_answers(subject: ServiceUnderTest) -> None:
@@ -87,6 +89,25 @@ def test_another_business_is_not_there(subject: ServiceUnderTest) -> None:
             assert status(subject, method, path, header) == 404, (method, path)
 
 
+def test_operations_are_for_those_who_operate_all_of_it(subject: ServiceUnderTest) -> None:
+    """Whatever else a token may: staff, clients and teams of a business never get there."""
+    operated = [(method, path) for method, path in endpoints(subject) if path.startswith("/v1/operations/")]
+    assert len(operated) == 7
+    both = "operations:read operations:write"
+    everything_else = " ".join(scope for scope in auth.SCOPES if scope not in auth.OPERATING)
+    client = {"type": "client", "id": "c1", "name": "Ada"}
+    for method, path in operated:
+        for token, expected in (
+            (subject.token(both, "b1"), 403),
+            (subject.token("operator", "b1"), 403),
+            (subject.token(everything_else, "*"), 403),
+            (subject.token(both, "*", client), 401),
+        ):
+            assert status(subject, method, path, f"Bearer {token}") == expected, (method, path)
+        good = status(subject, method, path, f"Bearer {subject.token(both)}")
+        assert good in (200, 404, 422), (method, path, good)
+
+
 def test_health_and_documents_are_open_and_metrics_are_local(subject: ServiceUnderTest) -> None:
     client = subject.app.test_client()
     assert client.get("/healthz").json["status"] == "ok"
@@ -97,3 +118,21 @@ def test_health_and_documents_are_open_and_metrics_are_local(subject: ServiceUnd
     assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 401
     assert client.get("/nothing").status_code == 404
     assert client.get("/nothing").content_type == "application/problem+json"
+
+
+# Where a browser is sent, and what stands in a mail.
+FOR_PEOPLE = {"return_url", "cancel_url", "pay_url"}
+
+
+def test_nobody_says_whom_remit_calls(subject: ServiceUnderTest) -> None:
+    """The addresses that services call are configuration: no request brings one."""
+    bodies = [
+        schema
+        for operations in document(subject)["paths"].values()
+        for operation in operations.values()
+        for schema in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    named = set(re.findall(r"#/components/schemas/(\w+)", str(bodies)))
+    schemas = document(subject)["components"]["schemas"]
+    fields = {field for name in named for field in schemas[name].get("properties", {})}
+    assert {field for field in fields if re.search("url|uri|host|endpoint|address", field)} <= FOR_PEOPLE

@@ -12,9 +12,11 @@ from common.testing import ServiceUnderTest
 HEALTH = {"/healthz", "/readyz", "/metrics"}
 # What anybody may open: each checks what it was given, a password or a signature.
 OPEN = {
-    "/", "/sign-in", "/sign-in/choice", "/sign-out", "/welcome", "/pay", "/pay/done", "/pay/paypal", "/pay/paypal/back",
-    "/pay/paypal/cancelled",
+    "/", "/sign-in", "/sign-in/choice", "/sign-out", "/forgot", "/welcome", "/help/signing-in", "/pay", "/pay/done",
+    "/pay/paypal", "/pay/paypal/back", "/pay/paypal/cancelled",
 }  # fmt: skip
+# What programs post to instead of forms: each looks at a secret of its own, and at no cookie.
+PROGRAMS = {"/oauth/token"}
 SCREENS = [name for name in services.names() if services.find(name).make_app is not None]
 
 
@@ -30,15 +32,27 @@ def test_every_page_is_open_by_name_or_asks_who_it_is(app: Flask) -> None:
         if rule.rule in HEALTH or rule.endpoint == "static":
             continue
         roles = app.view_functions[rule.endpoint].roles  # type: ignore[attr-defined]
-        assert bool(roles) == (rule.rule not in OPEN), rule.rule
+        assert bool(roles) == (rule.rule not in OPEN | PROGRAMS), rule.rule
         if roles and "GET" in (rule.methods or ()):
             answer = app.test_client().get(re.sub(r"<[^>]+>", "some-id", rule.rule))
             assert answer.status_code == 303, rule.rule
             assert answer.headers["Location"].startswith("/sign-in?next=")
 
 
+def test_only_what_is_named_here_is_taken_without_a_form(app: Flask) -> None:
+    views = app.view_functions
+    found = {rule.rule for rule in app.url_map.iter_rules() if getattr(views[rule.endpoint], "for_programs", False)}
+    assert found == PROGRAMS
+    for path in PROGRAMS:
+        answer = app.test_client().post(path, data={"grant_type": "client_credentials"})
+        assert answer.status_code == 401, path
+        assert "Set-Cookie" not in answer.headers
+
+
 def test_no_form_is_taken_without_its_token(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
+        if rule.rule in PROGRAMS:
+            continue
         for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}:
             path = re.sub(r"<[^>]+>", "some-id", rule.rule)
             assert app.test_client().open(path, method=method).status_code == 403, path

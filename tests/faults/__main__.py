@@ -5,15 +5,36 @@ import random
 import sys
 import time
 
-from tests.faults import away, crowd, gateway, kill, poison, smtp
+from tests.faults import (
+    away,
+    backlog,
+    clocks,
+    crash,
+    crowd,
+    disk,
+    gateway,
+    kill,
+    late,
+    network,
+    off_session,
+    poison,
+    restore,
+    rolling,
+    smtp,
+    soak,
+    sqlite,
+)
 from tests.faults.experiment import Stage, conduct
 from tests.harness.servers import NoServers, running
 from tests.harness.system import System
 
 EXPERIMENTS = [
     *crowd.EXPERIMENTS, *gateway.EXPERIMENTS, *poison.EXPERIMENTS, *smtp.EXPERIMENTS, *away.EXPERIMENTS,
-    *kill.EXPERIMENTS,
+    *kill.EXPERIMENTS, *crash.EXPERIMENTS, *disk.EXPERIMENTS, *off_session.EXPERIMENTS,
+    *backlog.EXPERIMENTS, *clocks.EXPERIMENTS, *network.EXPERIMENTS, *rolling.EXPERIMENTS,
+    *late.EXPERIMENTS, *sqlite.EXPERIMENTS, *restore.EXPERIMENTS, *soak.EXPERIMENTS,
 ]  # fmt: skip
+AT_THE_SERVERS = away.EXPERIMENTS
 
 
 def main() -> int:
@@ -33,8 +54,8 @@ def main() -> int:
         with running() as servers:
             print(f"seed {seed}; RabbitMQ and PostgreSQL from {servers.kind}", flush=True)
             if servers.kind == "environment":
-                print("away from here: these servers cannot be stopped, so the experiments that do are left out")
-                chosen = [experiment for experiment in chosen if experiment not in away.EXPERIMENTS]
+                print("these servers are not ours to stop, nor to stand before: those experiments are left out")
+                chosen = [experiment for experiment in chosen if experiment not in AT_THE_SERVERS]
             with System(servers, workers={"billing": 2}, environ={"STRIPE_TIMEOUT_SECONDS": "1"}) as system:
                 stage = Stage(system, servers)
                 failures = [

@@ -61,10 +61,50 @@ class Shop:
         shown = requests.get(f"{self.url('sandbox')}/stripe/_control/charges", timeout=30).json()["data"]
         return [charge for charge in shown if charge["metadata"].get("remit_business") == self.business.id]
 
+    def save_cards(self) -> None:
+        """Each client pays with a card that is kept."""
+        for client in self.clients:
+            asked = {"client_id": client["id"], "amount_minor": 500, "save_card": True}
+            confirm_as_browser(self, self.call("POST", "gateway-stripe", "/stripe/payment-intents", json=asked).json())
+
+    def judge(self, wanted: int, when: str = "") -> None:
+        """So many charges, each one payment, and balances that are their sum. `when` begins what is printed."""
+        charges = self.captured()
+        self._run.require(f"{when}Stripe has exactly one charge for each", len(charges) == wanted, len(charges))
+        self._run.require(f"{when}each is one payment", self.recorded() == wanted, self.recorded())
+        taken = sum(row["amount"] for row in charges)
+        balances = sum(row["balance_minor"] for row in self.business.balances())
+        self._run.require(f"{when}balances = what Stripe took", balances == taken, f"{balances:,}")
+
     def recorded(self) -> int:
         return int(self._run.system.sql(
             "payments", "SELECT count(*) FROM payments WHERE business_id = %s", self.business.id
         )[0][0])  # fmt: skip
+
+
+class PayPalAccount:
+    """An account at the sandbox's PayPal, which a business is paid at; with `client_id` it has a REST app as well."""
+
+    def __init__(self, business: Business, client_id: str | None = None) -> None:
+        self.email = f"studio-{business.id[-12:]}@business.example"
+        self.control = f"{business.url('sandbox')}/paypal/_control"
+        settings = {"mode": "sandbox", "checkout": "standard", "business_email": self.email}
+        if client_id is not None:
+            bound = {"email": self.email, "client_id": client_id}
+            assert requests.post(f"{self.control}/accounts", json=bound, timeout=10).ok
+            settings |= {"client_id": client_id, "client_secret": "sandbox-secret"}
+        saved = business.call("PUT", "gateway-paypal", "/paypal", json=settings)
+        assert saved.ok, saved.text
+        shown = business.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()
+        self.notify_url = str(shown["notify_url"])
+
+    def pay(self, amount: str, invoice: str | None = None) -> None:
+        """Somebody pays there; PayPal tells of it."""
+        wanted = {"business": self.email, "amount": amount, "currency": "USD", "notify_url": self.notify_url}
+        if invoice is not None:
+            wanted["invoice"] = invoice
+        answer = requests.post(f"{self.control}/payments", json=wanted, timeout=10)
+        assert answer.ok, answer.text
 
 
 def copies(run: Run) -> None:
@@ -102,27 +142,23 @@ def _signed_copy(run: Run, shop: Shop, intent_id: str) -> tuple[bytes, str]:
         "SELECT body FROM notices WHERE business_id = %s AND type = 'payment_intent.succeeded'",
         shop.id,
     )
-    body = next(text for (text,) in rows if json.loads(text)["data"]["object"]["id"] == intent_id)
+    body = next(bytes(body) for (body,) in rows if json.loads(body)["data"]["object"]["id"] == intent_id)
     ((sealed,),) = run.system.sql(
         "gateway-stripe", "SELECT webhook_secret FROM stripe_keys WHERE business_id = %s", shop.id
     )
     sealer = Sealer(run.system.folder / "keys" / "seal.key.json")
     secret = sealer.open(sealed, f"{shop.id}/test/webhook_secret")
-    return body.encode(), str(stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time())))
+    said = body.decode()
+    return body, str(stripe.WebhookSignature.generate_signature_header(said, secret, int(time.time())))
 
 
 def paypal_copies(run: Run) -> None:
     """One message of PayPal's, sent ten thousand times over fifty connections."""
     business, clients = run.stage.studio(1)
-    email = f"studio-{business.id[-12:]}@business.example"
-    settings = {"mode": "sandbox", "checkout": "standard", "business_email": email}
-    assert business.call("PUT", "gateway-paypal", "/paypal", json=settings).ok
-    notify = business.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()["notify_url"]
+    account = PayPalAccount(business)
     lines = {"client_id": clients[0]["id"], "lines": [{"description": "Lesson", "amount_minor": 2000}]}
     number = business.call("POST", "billing", "/invoices", json=lines).json()["number"]
-    control = f"{run.system.url('sandbox')}/paypal/_control"
-    wanted = {"business": email, "amount": "20.00", "currency": "USD", "invoice": number, "notify_url": notify}
-    assert requests.post(f"{control}/payments", json=wanted, timeout=10).ok
+    account.pay("20.00", number)
 
     def counts() -> list[int]:
         query = "SELECT count(*) FROM {} WHERE business_id = %s AND {}"
@@ -141,7 +177,7 @@ def paypal_copies(run: Run) -> None:
     def send(times: int) -> list[tuple[int, bytes]]:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         with requests.Session() as http:
-            answers = [http.post(notify, data=body, headers=headers, timeout=30) for _ in range(times)]
+            answers = [http.post(account.notify_url, data=body, headers=headers, timeout=30) for _ in range(times)]
             return [(answer.status_code, answer.content) for answer in answers]
 
     began = time.monotonic()
@@ -158,10 +194,7 @@ def paypal_unverified(run: Run) -> None:
     """PayPal's verification is away for an hour, and the service is killed meanwhile."""
     count = 10 if run.quick else 100
     business, _ = run.stage.studio(1)
-    email = f"studio-{business.id[-12:]}@business.example"
-    settings = {"mode": "sandbox", "checkout": "standard", "business_email": email}
-    assert business.call("PUT", "gateway-paypal", "/paypal", json=settings).ok
-    notify = business.call("GET", "gateway-paypal", "/paypal/ipn-instructions").json()["notify_url"]
+    account = PayPalAccount(business)
     sandbox = run.system.url("sandbox")
 
     def in_tray() -> int:
@@ -176,8 +209,7 @@ def paypal_unverified(run: Run) -> None:
         faults = {"paypal": {"verifier": fault, "seconds": 40}}
         assert requests.put(f"{sandbox}/faults", json=faults, timeout=10).ok
         for place in range(count // 4):
-            wanted = {"business": email, "amount": f"{number + 1}.{place:02}", "currency": "USD", "notify_url": notify}
-            assert requests.post(f"{sandbox}/paypal/_control/payments", json=wanted, timeout=10).ok
+            account.pay(f"{number + 1}.{place:02}")
         run.system.eventually(lambda seen=number + 1: notices("received") == count // 4 * seen, "the messages", 60)
         for name in ("gateway-paypal-worker", "gateway-paypal-web"):
             run.system.kill(name)
@@ -197,13 +229,11 @@ def paypal_unverified(run: Run) -> None:
 
 def silence(run: Run) -> None:
     """Charges that Stripe makes and does not answer."""
-    count = 24 if run.quick else 501  # thirds of it are whole
+    count = 25 if run.quick else 500  # fifths of it are whole
     shop = Shop(run, 4)
-    for client in shop.clients:
-        asked = {"client_id": client["id"], "amount_minor": 500, "save_card": True}
-        confirm_as_browser(shop, shop.call("POST", "gateway-stripe", "/stripe/payment-intents", json=asked).json())
+    shop.save_cards()
     run.system.eventually(lambda: shop.recorded() == len(shop.clients), "the first payments")
-    kinds = ("charge_then_hang", "charge_then_500", "charge_then_reset")
+    kinds = ("charge_then_hang", "charge_then_500", "charge_then_409", "charge_then_429", "charge_then_reset")
     seen: dict[str, int] = {}
     for kind in kinds:
         shop.faults(fail_next="all", fail_with=kind, fail_at="payment_intents", seconds=3)
@@ -218,12 +248,7 @@ def silence(run: Run) -> None:
     run.system.eventually(lambda: shop.recorded() == wanted, f"{wanted} payments", 120)
     run.figure("all recorded after, s", time.monotonic() - began)
     run.stage.settle()
-    charges = shop.captured()
-    amounts = [charge["amount"] for charge in charges]
-    run.require("Stripe has exactly one charge for each", len(amounts) == wanted, len(amounts))
-    run.require("each is one payment", shop.recorded() == wanted, shop.recorded())
-    balances = sum(row["balance_minor"] for row in shop.business.balances())
-    run.require("balances = what Stripe took", balances == sum(amounts), f"{balances:,}")
+    shop.judge(wanted)
 
 
 def _click(run: Run, shop: Shop, kind: str, number: int) -> str:

@@ -4,6 +4,7 @@ is answered, from several threads. It survives connection errors and 5xx, and en
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,17 +41,23 @@ class Load:
         seed: int,
         threads: int = 6,
         within_seconds: float = 900,
+        request_seconds: float = REQUEST_SECONDS,
         may_send: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self.attempts: list[Attempt] = []
         self.paid: dict[str, int] = {}  # payment id → amount
         self.refused: list[str] = []
+        self.tries: Counter[int] = Counter()  # payment's number → requests sent for it
+        # Where payments' web answers; with several, each try goes to the next one.
+        self.entrances = [system.url("payments")]
+        self.replayed = 0  # answers to a request that was done before, and not answered then
         self._system = system
         self._business_id = business.id
         self._clients = clients
         self._count = count
         self._seed = seed
         self._may_send = may_send
+        self._request_seconds = request_seconds
         self._deadline = time.monotonic() + within_seconds
         self._next = 0
         self._lock = threading.Lock()
@@ -67,7 +74,7 @@ class Load:
         if self._count is None:
             self._finish.set()
         for thread in self._threads:
-            thread.join(max(0.0, self._deadline - time.monotonic()) + REQUEST_SECONDS)
+            thread.join(max(0.0, self._deadline - time.monotonic()) + self._request_seconds)
         return self
 
     def during(self, began: float, ended: float) -> list[Attempt]:
@@ -99,18 +106,22 @@ class Load:
             "amount_minor": chance.randint(1, 50_000),
             "method": chance.choice(["cash", "check", "bank_transfer"]),
         }
-        url = f"{self._system.url('payments')}/v1/businesses/{self._business_id}/payments"
+        path = f"/v1/businesses/{self._business_id}/payments"
         key = f"load-{self._seed}-{self._business_id}-{number}"
         while time.monotonic() < self._deadline:
+            entrances = self.entrances
+            url = entrances[(number + self.tries[number]) % len(entrances)] + path
+            self.tries[number] += 1
             began = time.monotonic()
             try:
-                answer = http.post(url, json=body, headers={"Idempotency-Key": key}, timeout=REQUEST_SECONDS)
+                answer = http.post(url, json=body, headers={"Idempotency-Key": key}, timeout=self._request_seconds)
                 status = answer.status_code
             except requests.RequestException:
                 status = NO_ANSWER
             self.attempts.append(Attempt(began, time.monotonic() - began, status))
             if status == 201:
                 self.paid[answer.json()["id"]] = body["amount_minor"]
+                self.replayed += answer.headers.get("Idempotent-Replayed") == "true"
                 return
             if status not in REPEATED:
                 self.refused.append(f"{status}: {answer.text[:200]}")

@@ -4,17 +4,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import away, gateway, kill, poison
+from tests.faults import away, crash, gateway, kill, poison, restore
 from tests.faults.experiment import Experiment, Stage, conduct
 from tests.harness.servers import Servers
 from tests.harness.system import System
 
 SEED = 20261122
-QUICK = [
-    experiment
-    for experiment in (*poison.EXPERIMENTS, *gateway.EXPERIMENTS, *away.EXPERIMENTS, *kill.EXPERIMENTS)
-    if experiment.name in ("poison", "gateway-silence", "broker-stopped", "database-stopped", "kill")
-]
+NAMES = (
+    "poison",
+    "gateway-silence",
+    "broker-stopped",
+    "database-stopped",
+    "kill",
+    "crash-places",
+    "crash-charging",
+    "restore",
+)
+PARTS = (poison, gateway, away, kill, crash, restore)
+QUICK = [experiment for part in PARTS for experiment in part.EXPERIMENTS if experiment.name in NAMES]
 
 pytestmark = pytest.mark.broker
 

@@ -15,13 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 
 from common.bus import rabbit
 from common.testing import free_port
+from tests.harness import debian
 
 START_SECONDS = 90
+# What a broker keeps free of its disk: no disk has the one, its own default is the other.
+FULL, ROOMY = "1000000GB", "50MB"
 PASSWORD = "test"  # servers of the tests' own, on loopback, gone afterwards
 
 
@@ -38,6 +43,22 @@ class Server(Protocol):
     def remove(self) -> None: ...
 
 
+class Broker(Server, Protocol):
+    """A broker; it can be made to believe that its disk is full, and to forget its user, its virtual host and all that
+    is in it."""
+
+    def fill(self) -> None: ...
+    def empty(self) -> None: ...
+    def forget(self) -> None: ...
+    def remember(self) -> None: ...
+
+
+class DatabaseServer(Server, Protocol):
+    """A database; it can be told to leave everything as it lies, without a checkpoint (`pg_ctl stop -m immediate`)."""
+
+    def abort(self) -> None: ...
+
+
 class NoServers(Exception):
     """Neither a broker nor a database could be had; the message says what was tried."""
 
@@ -47,8 +68,8 @@ class Servers:
     """`kind` says where they came from. `url`s are an administrator's."""
 
     kind: str
-    broker: Server
-    database: Server
+    broker: Broker
+    database: DatabaseServer
 
     def remove(self) -> None:
         self.broker.remove()
@@ -88,6 +109,18 @@ def running(say: Callable[[str], None] = print) -> Iterator[Servers]:
         servers.remove()
 
 
+@contextlib.contextmanager
+def fresh_database(url: str) -> Iterator[str]:
+    """An empty database at a PostgreSQL server, by its administrator's URL; gone afterwards."""
+    name = f"fresh_{uuid4().hex[:8]}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{url.rsplit('/', 1)[0]}/{name}"
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def wait_for(check: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> None:
     """Wait until `check` raises nothing."""
     deadline = time.monotonic() + seconds
@@ -118,7 +151,7 @@ class _Given:
     def stop(self) -> None:
         raise NotImplementedError("this server was given by the environment")
 
-    start = kill = freeze = thaw = stop
+    start = kill = freeze = thaw = fill = empty = forget = remember = abort = stop
 
     def remove(self) -> None:
         """Left as it was."""
@@ -154,6 +187,44 @@ class _Container:
         self._started.stop()
 
 
+class _DatabaseContainer(_Container):
+    def abort(self) -> None:
+        self._container.kill(signal="SIGQUIT")
+        self._container.wait(timeout=20)
+
+
+class _RabbitBroker:
+    """What `rabbitmqctl` does to a broker, wherever that runs."""
+
+    url: str
+
+    def _control(self, *arguments: str) -> None:
+        raise NotImplementedError
+
+    def fill(self) -> None:
+        self._control("set_disk_free_limit", FULL)
+
+    def empty(self) -> None:
+        self._control("set_disk_free_limit", ROOMY)
+
+    def forget(self) -> None:
+        self._control("delete_user", urlsplit(self.url).username or "")
+        self._control("delete_vhost", "/")
+
+    def remember(self) -> None:
+        parts = urlsplit(self.url)
+        self._control("add_vhost", "/")
+        self._control("add_user", parts.username or "", parts.password or "")
+        self._control("set_permissions", "-p", "/", parts.username or "", ".*", ".*", ".*")
+
+
+class _BrokerContainer(_Container, _RabbitBroker):
+    def _control(self, *arguments: str) -> None:
+        status, said = self._container.exec_run(["rabbitmqctl", *arguments])
+        if status != 0:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {said.decode()[-300:]}")
+
+
 def _from_docker() -> Servers:
     # Its reaper is one more image to have; what is started here is removed here.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -164,8 +235,8 @@ def _from_docker() -> Servers:
     database = DockerContainer("postgres:17").with_env("POSTGRES_PASSWORD", PASSWORD)
     return Servers(
         "docker",
-        _Container(broker, 5672, f"amqp://test:{PASSWORD}@127.0.0.1:{free_port()}/", check_broker),
-        _Container(
+        _BrokerContainer(broker, 5672, f"amqp://test:{PASSWORD}@127.0.0.1:{free_port()}/", check_broker),
+        _DatabaseContainer(
             database, 5432, f"postgresql://postgres:{PASSWORD}@127.0.0.1:{free_port()}/postgres", check_database
         ),
     )
@@ -183,12 +254,14 @@ class _Local:
         if os.geteuid() == 0 and self.user:
             shutil.chown(self.folder, self.user, self.user)
 
-    def _spawn(self, command: Sequence[str], environ: dict[str, str]) -> None:
+    def _as_user(self) -> list[str]:
         prefix = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups"]
-        as_user = prefix if os.geteuid() == 0 and self.user else []
+        return prefix if os.geteuid() == 0 and self.user else []
+
+    def _spawn(self, command: Sequence[str], environ: dict[str, str]) -> None:
         log = (self.folder / "server.log").open("ab")
         self._process = subprocess.Popen(
-            [*as_user, *command], env={**os.environ, **environ}, stdout=log, stderr=log, start_new_session=True
+            [*self._as_user(), *command], env={**os.environ, **environ}, stdout=log, stderr=log, start_new_session=True
         )
 
     def _pids(self) -> list[int]:
@@ -251,18 +324,24 @@ class LocalDatabase(_Local):
         wait_for(lambda: check_database(self.url), "postgres")
 
     def stop(self) -> None:
+        self._end(signal.SIGINT)  # fast shutdown
+
+    def abort(self) -> None:
+        self._end(signal.SIGQUIT)  # immediate shutdown
+
+    def _end(self, number: signal.Signals) -> None:
         assert self._process is not None
         for pid in self._pids()[:1]:
-            os.kill(pid, signal.SIGINT)  # fast shutdown
+            os.kill(pid, number)
         self._process.wait(30)
 
 
-class LocalBroker(_Local):
+class LocalBroker(_Local, _RabbitBroker):
     user = "rabbitmq"
 
     def __init__(self) -> None:
         super().__init__()
-        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"  # pragma: allowlist secret
         self._epmd_port = free_port()
         (self.folder / "enabled_plugins").write_text("[].")
         (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
@@ -291,6 +370,13 @@ class LocalBroker(_Local):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         self._process.wait(60)
+
+    def _control(self, *arguments: str) -> None:
+        server = _local_rabbitmq()
+        assert server is not None
+        command = [*self._as_user(), str(server.with_name("rabbitmqctl")), *arguments]
+        environ = {**os.environ, **self._environ}
+        subprocess.run(command, env=environ, check=True, capture_output=True, timeout=120)
 
     def remove(self) -> None:
         super().remove()
@@ -322,13 +408,6 @@ def _local_postgres() -> Path | None:
 
 
 def _install(say: Callable[[str], None]) -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    say("remit tests: installing Debian's rabbitmq-server and postgresql, to test against real ones")
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    packages = ["rabbitmq-server", "postgresql"]
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
-    ):
-        subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=False, timeout=600)
+    if debian.can_install():
+        say("remit tests: installing Debian's rabbitmq-server and postgresql, to test against real ones")
+        debian.install("--no-install-recommends", "rabbitmq-server", "postgresql")

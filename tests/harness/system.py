@@ -21,11 +21,14 @@ from common import auth, sealing, topology
 from common.bus import rabbit
 from common.settings import PORT_OFFSETS, SMTP_OFFSET
 from common.testing import free_port_base
-from tests.harness.servers import Servers
+from deploy import databases
+from tests.harness.servers import PASSWORD, Servers
 
 SERVICES = ("payments", "billing", "notifications", "gateway-stripe", "gateway-paypal")
-_PROCESS = re.compile(r"(.+)-(web|worker)(-\d+)?")
+_PROCESS = re.compile(r"(.+)-(web|worker|bare)(-\d+)?")
 START_SECONDS = 120
+FIRST_METRICS_PORT = 30  # beside the services' own
+IN_HAND = 1_000  # messages that workers may have taken from a queue and not yet answered, and more
 REMIT = [sys.executable, "-m", "common.runner"]
 
 
@@ -33,9 +36,11 @@ class System:
     """The running services. Use as a context manager."""
 
     def __init__(
-        self, servers: Servers, *, workers: dict[str, int] | None = None, environ: dict[str, str] | None = None
-    ):
+        self, servers: Servers, *, workers: dict[str, int] | None = None, environ: dict[str, str] | None = None,
+        portal: bool = False,
+    ):  # fmt: skip
         self.servers = servers
+        self.webs = (*SERVICES, "portal") if portal else SERVICES
         self.folder = Path(tempfile.mkdtemp(prefix="remit-system-"))
         self.port_base = free_port_base()
         self.id = uuid4().hex[:8]
@@ -50,7 +55,8 @@ class System:
     def __enter__(self) -> Self:
         try:
             self._reset_broker()
-            self._in_parallel([[*REMIT, name, "migrate"] for name in self._create_databases()])
+            self.create_databases()
+            self.fill_databases()
             for name in self.names:
                 self.start(name)
             for name in self.names:
@@ -68,30 +74,41 @@ class System:
                 process.wait(15)
             process.kill()
             process.wait()
-        with contextlib.suppress(psycopg.Error), psycopg.connect(self.servers.database.url, autocommit=True) as admin:
-            for service in SERVICES:
+        with contextlib.suppress(psycopg.Error):
+            self.drop_databases()
+
+    def drop_databases(self) -> None:
+        with psycopg.connect(self.servers.database.url, autocommit=True) as admin:
+            for service in self.webs:
                 admin.execute(f'DROP DATABASE IF EXISTS "{self._database(service)}" WITH (FORCE)')
+            admin.execute(f'DROP ROLE IF EXISTS "{self._web_role}"')
+
+    def fill_databases(self) -> None:
+        """Bring the new, empty databases to their shape."""
+        self._in_parallel([[*REMIT, name, "migrate"] for name in self.webs])
 
     @property
     def names(self) -> list[str]:
-        """Every process: payments-web, payments-worker, billing-worker-2 …, sandbox."""
+        """Every process: payments-web, payments-worker, billing-worker-2 …, sandbox, portal-web where it is wanted."""
         found = ["sandbox"]
         for service in SERVICES:
             found += [f"{service}-web", f"{service}-worker"]
             found += [f"{service}-worker-{n}" for n in range(2, self._workers.get(service, 1) + 1)]
-        return found
+        return [*found, *(f"{web}-web" for web in self.webs if web not in SERVICES)]
 
-    def start(self, name: str) -> None:
-        """Start a process, or start it again."""
+    def start(self, name: str, **environ: str) -> None:
+        """Start a process, or start it again; with `environ` besides its own."""
         service, role = _parts(name)
         command = [sys.executable, "-m", "sandbox"] if service == "sandbox" else [*REMIT, service, role]
         log = (self.folder / f"{name}.log").open("ab")
         self._processes[name] = subprocess.Popen(
-            command, env=self.environ(service), cwd=self.folder, stdout=log, stderr=log
-        )
+            command, env={**self._environ_of(name), "CRASH_FILE": str(self._crash_file(name)), **environ},
+            cwd=self.folder, stdout=log, stderr=log,
+        )  # fmt: skip
 
-    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal and wait until the process is gone. A web's gunicorn workers die with their parent."""
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal and wait until the process is gone; answers its exit status. A web's gunicorn workers die with
+        their parent."""
         import psutil
 
         process = self._processes[name]
@@ -101,7 +118,14 @@ class System:
             for child in children:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
-        process.wait(30)
+        return process.wait(30)
+
+    def crash_at(self, name: str, point: str) -> None:
+        """Let the process die when it next comes to a point of `common.crash`; `has_crashed` tells when it did."""
+        self._crash_file(name).write_text(point)
+
+    def has_crashed(self, name: str) -> bool:
+        return not self._crash_file(name).exists()
 
     def pid(self, name: str) -> int:
         return self._processes[name].pid
@@ -110,21 +134,20 @@ class System:
         return self._processes[name].poll() is None
 
     def wait_ready(self, name: str) -> None:
-        """Wait until a web answers, or a worker has been up for a moment."""
+        """Wait until it answers: a worker with its metrics, which it serves once it can be told to stop."""
         service, role = _parts(name)
-        if role == "worker":
-            return
-        url = f"{self.url(service)}/healthz"
+        is_worker = role == "worker"
+        url = f"http://127.0.0.1:{self.metrics_port(name)}/metrics" if is_worker else f"{self.url(service)}/healthz"
         self.eventually(lambda: requests.get(url, timeout=2).ok, f"{name} to answer", START_SECONDS)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def command(self, service: str, *arguments: str, check: bool = True) -> str:
-        """Run `remit <service> …` as an operator would; answers what it printed."""
+    def command(self, service: str, *arguments: str, check: bool = True, seconds: float = 60) -> str:
+        """Run `remit <service> …`, or a tool such as `backup`, as an operator would; answers what it printed."""
         done = subprocess.run(
             [*REMIT, service, *arguments], env=self.environ(service), cwd=self.folder, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=seconds, check=False,
         )  # fmt: skip
         if check and done.returncode != 0:
             raise RuntimeError(f"remit {service} {' '.join(arguments)}: {done.stdout}{done.stderr}")
@@ -152,18 +175,35 @@ class System:
             "PAYPAL_CHECKOUT_URL": f"{self.url('sandbox')}/paypal/cgi-bin/webscr",
             "PAYPAL_IPN_VERIFY_URL": f"{self.url('sandbox')}/paypal/cgi-bin/webscr",
             "CALLBACK_BASE_URL": self.url(service) if service.startswith("gateway") else "",
+            "BACKUP_DATABASE_URL": self.database_url("{service}"),
+            "SERVICES": " ".join(self.webs),
             **self._extra,
         }
-        if service in SERVICES:
+        if service in self.webs:
             found["DATABASE_URL"] = self.database_url(service)
+            found["WEB_DATABASE_URL"] = self.web_database_url(service)
             found["SERVICE_KEY_FILE"] = str(self.folder / "keys" / f"{service}.key.json")
         return found
+
+    def _environ_of(self, name: str) -> dict[str, str]:
+        service, role = _parts(name)
+        of_worker = {"WORKER_METRICS_PORT": str(self.metrics_port(name))} if role == "worker" else {}
+        return {**self.environ(service), **of_worker}
+
+    def metrics_port(self, worker: str) -> int:
+        """Where that worker process serves its metrics."""
+        return self.port_base + FIRST_METRICS_PORT + self.names.index(worker)
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.port_base + PORT_OFFSETS[service]}"
 
     def database_url(self, service: str) -> str:
+        """Of one service, or with `{service}` of any."""
         return self.servers.database.url.rsplit("/", 1)[0] + "/" + self._database(service)
+
+    def web_database_url(self, service: str) -> str:
+        """As the service's web role, which row-level security holds for."""
+        return as_role(self.database_url(service), self._web_role)
 
     def sql(self, service: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a read-only query on a service's own database."""
@@ -219,23 +259,32 @@ class System:
     def _has_received_all(self, service: str) -> bool:
         """Whether every event for `service` has its inbox row: one taken from the queue and not yet committed is in
         neither count of what waits."""
+        newest = f"SELECT event_id FROM outbox WHERE routing_key = ANY(%s) ORDER BY seq DESC LIMIT {IN_HAND}"
         keys = topology.routing_keys(service)
-        told = sum(
-            self.sql(producer, "SELECT count(*) FROM outbox WHERE routing_key = ANY(%s)", keys)[0][0]
-            for producer in SERVICES
-        )
-        return bool(self.sql(service, "SELECT count(*) FROM inbox")[0][0] >= told)
+        told = [event_id for producer in SERVICES for (event_id,) in self.sql(producer, newest, keys)]
+        # By their ids: what was published by hand has rows as well, which would stand for those that are missing.
+        return bool(self.sql(service, "SELECT count(*) FROM inbox WHERE event_id = ANY(%s)", told)[0][0] == len(told))
 
     # --- inside ---
+
+    def _crash_file(self, name: str) -> Path:
+        return self.folder / f"crash-{name}"
+
+    @property
+    def _web_role(self) -> str:
+        return f"remit_{self.id}_web"
 
     def _database(self, service: str) -> str:
         return f"remit_{self.id}_{service}"
 
-    def _create_databases(self) -> Sequence[str]:
+    def create_databases(self) -> None:
         with psycopg.connect(self.servers.database.url, autocommit=True) as admin:
-            for service in SERVICES:
+            databases.make_role(admin, self._web_role, PASSWORD)
+            for service in self.webs:
                 admin.execute(f'CREATE DATABASE "{self._database(service)}"')
-        return SERVICES
+        for service in self.webs:
+            with psycopg.connect(self.database_url(service), autocommit=True) as admin:
+                databases.let_web_in(admin, admin.info.user, self._web_role)
 
     def _reset_broker(self) -> None:
         with rabbit.connect(self.servers.broker.url) as connection:
@@ -249,9 +298,15 @@ class System:
             for command in commands
         ]
         for process in started:
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=START_SECONDS)
             if process.returncode != 0:
                 raise RuntimeError(output.decode())
+
+
+def as_role(url: str, role: str) -> str:
+    """A database's URL, for another role of the tests' own."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{role}:{PASSWORD}@{rest.rpartition('@')[2]}"
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -273,7 +328,10 @@ class Api:
         key = options.pop("key", None)
         if key is not None:
             options.setdefault("headers", {})["Idempotency-Key"] = key
-        return self.http.request(method, self._system.url(service) + path, **options)
+        return self.http.request(method, self.url(service) + path, **options)
+
+    def url(self, service: str) -> str:
+        return self._system.url(service)
 
     def business(
         self, name: str = "Test Studio", currency: str = "USD", time_zone: str = "Europe/Berlin"
@@ -294,6 +352,9 @@ class Business:
 
     def call(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
         return self.api.call(method, service, self.path + path, **options)
+
+    def url(self, service: str) -> str:
+        return self.api.url(service)
 
     def client(self, name: str, email: str | None = None, **more: Any) -> dict[str, Any]:
         answer = self.call("POST", "billing", "/clients", json={"name": name, "email": email, **more})

@@ -171,16 +171,22 @@ def tell_of_a_card(remit: Remit) -> None:
 
 def asked_of_bank(remit: Remit, client_id: str) -> None:
     """A saved card whose bank wants the client: nothing is charged, and the answer carries the link that was mailed."""
+    card_id = save_card(remit, client_id, "pm_card_authenticationRequired")
+    click = {"client_id": client_id, "amount_minor": 700, "payment_method_id": card_id}
+    answer = remit.call("POST", "gateway-stripe", "/stripe/charges", json=click).json()
+    assert answer["status"] == "authentication_required", answer
+    assert "amount_minor=700" in answer["authenticate_url"]
+
+
+def save_card(remit: Remit, client_id: str, token: str) -> str:
+    """Save one of Stripe's test cards for a client who has paid by card; answers the payment method's id."""
     stripe_url = f"{remit.url('sandbox')}/stripe/v1"
     headers = {"Authorization": f"Bearer {TEST_KEYS['test_secret_key']}"}
     customers = requests.get(f"{stripe_url}/customers", headers=headers, timeout=20).json()["data"]
     customer = next(found["id"] for found in customers if found["metadata"].get("remit_client") == client_id)
-    attach = f"{stripe_url}/payment_methods/pm_card_authenticationRequired/attach"
+    attach = f"{stripe_url}/payment_methods/{token}/attach"
     card = requests.post(attach, headers=headers, data={"customer": customer}, timeout=20).json()
-    click = {"client_id": client_id, "amount_minor": 700, "payment_method_id": card["id"]}
-    answer = remit.call("POST", "gateway-stripe", "/stripe/charges", json=click).json()
-    assert answer["status"] == "authentication_required", answer
-    assert "amount_minor=700" in answer["authenticate_url"]
+    return str(card["id"])
 
 
 def confirm_as_browser(remit: Remit, begun: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from common.testing import eventually
-from tests.harness.system import Business, System
+from tests.harness.system import System
 from tests.integration.month import CLIENTS, SESSIONS, Month
 
 pytestmark = pytest.mark.broker
@@ -55,13 +55,6 @@ EDITS = [
 ]
 
 
-class Told(Business):
-    """A business as the month wants it."""
-
-    def url(self, service: str) -> str:
-        return self.api._system.url(service)
-
-
 def prove(system: System, business_id: str) -> list[str]:
     """The lines of drift that the command prints; its exit status says whether there are any."""
     printed = system.command("billing", "do", "prove", "--business", business_id, check=False)
@@ -71,9 +64,7 @@ def prove(system: System, business_id: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def month(system: System) -> Month:
-    api = system.api()
-    made = api.business("Month Studio", time_zone="America/New_York")
-    found = Month(Told(api, made.id), SEED)
+    found = Month(system.api().business("Month Studio", time_zone="America/New_York"), SEED)
     found.live()
     return found
 

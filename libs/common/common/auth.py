@@ -1,6 +1,7 @@
 """Who is calling: EdDSA tokens, checked against a JWKS file where each key says what its tokens may claim.
 
-A key's `remit` member limits it: `{"callers": ["portal"], "scopes": ["payments:read"], "businesses": ["*"]}`.
+A key's `remit` member limits it: `{"callers": ["portal"], "scopes": ["payments:read"], "businesses": ["*"]}`. A caller
+that ends in `:*` stands for all that begin so, such as `team:*`.
 """
 
 import json
@@ -18,6 +19,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from common.errors import Forbidden, NotFound, Unauthenticated
 from common.ids import new_id
+from common.settings import SettingsError
 
 AUDIENCE = "remit"
 SCOPES = (
@@ -25,8 +27,12 @@ SCOPES = (
     "billing:read", "billing:write", "billing:adjust",
     "gateway:read", "gateway:charge", "gateway:settings",
     "notifications:read", "notifications:write",
-    "events:read", "operator",
+    "events:read", "operations:read", "operations:write", "operator",
 )  # fmt: skip
+# These reach all businesses: people who operate Remit, and its services for them; never a client, never a team.
+OPERATING = frozenset({"operations:read", "operations:write", "operator"})
+# The callers that the portal signs for, see `Signer.sign`: a team of a business that holds a secret.
+TEAM = "team:"
 SERVICE_TOKEN_SECONDS = 300
 CLOCK_SKEW_SECONDS = 30
 REMEMBERED_TOKENS = 2_000
@@ -49,6 +55,11 @@ class Caller:
     def require(self, scope: str) -> None:
         if not self.may(scope):
             raise Forbidden("scope_missing", f"This token does not carry the scope {scope}. Ask for one that does.")
+
+    def require_every_business(self) -> None:
+        """What concerns the whole system is for tokens that are good for all of it."""
+        if self.business != "*":
+            raise Forbidden("business_limited", "This token is for one business. Ask for one that is for all of them.")
 
     def require_business(self, business_id: str) -> None:
         """Another business is answered as if it were not there."""
@@ -136,14 +147,24 @@ def _caller(claims: dict[str, Any], allowed: dict[str, Any]) -> Caller:
         raise _bad("it names no business")
     if not isinstance(actor, dict) or actor.get("type") not in ("staff", "client", "team", "system"):
         raise _bad("its actor is not one that Remit knows")
-    if actor["type"] == "client" and (not actor.get("id") or "operator" in scopes):
+    if actor["type"] == "client" and (not actor.get("id") or scopes & OPERATING):
         raise _bad("a client's token needs the client's id and no operator scope")
-    if not (_within([claims["sub"]], allowed.get("callers")) and _within([business], allowed.get("businesses"))):
+    caller = str(claims["sub"])
+    if caller.startswith(TEAM) and (actor["type"] != "team" or business == "*" or scopes & OPERATING):
+        raise _bad("a team's token is for itself, for one business, and without operator scopes")
+    if not (_speaks_for(caller, allowed.get("callers")) and _within([business], allowed.get("businesses"))):
         raise _bad("its key may not speak for that caller or business")
     if not _within(scopes, allowed.get("scopes")):
         raise _bad("its key may not grant those scopes")
     actor = {name: str(actor.get(name) or "")[:200] for name in ("type", "id", "name")}
-    return Caller(str(claims["sub"]), business, scopes, actor, float(claims["exp"]))
+    return Caller(caller, business, scopes, actor, float(claims["exp"]))
+
+
+def _speaks_for(caller: str, allowed: Sequence[str] | None) -> bool:
+    """Whether a key may sign for this caller: by its name, or by a beginning such as `team:*`."""
+    beginnings = [name[:-1] for name in allowed or () if name.endswith(":*")]
+    is_one_of_them = any(caller.startswith(beginning) and caller != beginning for beginning in beginnings)
+    return _within([caller], allowed) or is_one_of_them
 
 
 def _within(wanted: Iterable[str], allowed: Sequence[str] | None) -> bool:
@@ -221,8 +242,25 @@ SERVICE_LIMITS: dict[str, list[str]] = {
     "notifications": ["payments:read", "billing:read"],
     "gateway-stripe": ["billing:read", "notifications:write"],
     "gateway-paypal": ["billing:read"],
-    "portal": ["billing:read", "payments:read", "gateway:read", "gateway:charge"],
+    "portal": [  # everything that staff do, what it gives to teams, and looking after the system for operators
+        "billing:read",
+        "billing:write",
+        "billing:adjust",
+        "payments:read",
+        "payments:write",
+        "payments:refund",
+        "gateway:read",
+        "gateway:charge",
+        "gateway:settings",
+        "notifications:read",
+        "notifications:write",
+        "events:read",
+        "operations:read",
+        "operations:write",
+    ],
 }
+# For whom else than itself a service's key may speak: the portal for the teams whose secrets it checks.
+SPEAKS_FOR = {"portal": [f"{TEAM}*"]}
 
 
 def make_keys(folder: Path) -> None:
@@ -230,7 +268,8 @@ def make_keys(folder: Path) -> None:
     what they may claim is brought up to date."""
     folder.mkdir(parents=True, exist_ok=True)
     limits = {
-        name: {"callers": [name], "scopes": scopes, "businesses": ["*"]} for name, scopes in SERVICE_LIMITS.items()
+        name: {"callers": [name, *SPEAKS_FOR.get(name, ())], "scopes": scopes, "businesses": ["*"]}
+        for name, scopes in SERVICE_LIMITS.items()
     }
     limits["operator"] = {"callers": ["*"], "scopes": ["*"], "businesses": ["*"]}
     jwks_file = folder / "jwks.json"
@@ -248,6 +287,47 @@ def make_keys(folder: Path) -> None:
         public_jwk = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
         public.append({**public_jwk, "kid": kid, "alg": "EdDSA", "use": "sig", "remit": limit})
     write_private(jwks_file, json.dumps({"keys": public}, indent=1), mode=0o644)
+
+
+def rotate_key(folder: Path, name: str) -> str:
+    """Give `name` a new signing key in `folder`; answers its kid. What the older one signed stays good, as its public
+    key is still told, until `retire_keys`. Raises SettingsError where there is none to rotate."""
+    key_file = folder / f"{name}.key.json"
+    if name not in (*SERVICE_LIMITS, "operator") or not key_file.is_file():
+        raise SettingsError(
+            f"there is no signing key of {name} in {folder}; `remit keys {folder}` makes what is missing"
+        )
+    key_file.unlink()
+    make_keys(folder)
+    return str(json.loads(key_file.read_text())["kid"])
+
+
+def retire_keys(folder: Path, name: str) -> list[str]:
+    """Trust no key of `name` but the newest any longer; answers the kids that went. Raises SettingsError."""
+    key_file = folder / f"{name}.key.json"
+    if not key_file.is_file():
+        raise SettingsError(f"there is no signing key of {name} in {folder}; nothing was retired")
+    newest = json.loads(key_file.read_text())["kid"]
+    jwks_file = folder / "jwks.json"
+    public = json.loads(jwks_file.read_text())["keys"]
+    gone = [jwk["kid"] for jwk in public if jwk["kid"].rpartition("-")[0] == name and jwk["kid"] != newest]
+    stay = [jwk for jwk in public if jwk["kid"] not in gone]
+    write_private(jwks_file, json.dumps({"keys": stay}, indent=1), mode=0o644)
+    return gone
+
+
+def adopt_keys(folder: Path, other: Path) -> list[str]:
+    """Trust in `folder` what the keys of `other` have signed, as after a rotation; answers the kids that are new.
+    Raises SettingsError."""
+    theirs = other / "jwks.json"
+    if not theirs.is_file():
+        raise SettingsError(f"there is no {theirs}; name the folder of the keys to adopt")
+    jwks_file = folder / "jwks.json"
+    public = json.loads(jwks_file.read_text())["keys"]
+    known = {jwk["kid"] for jwk in public}
+    new = [jwk for jwk in json.loads(theirs.read_text())["keys"] if jwk["kid"] not in known]
+    write_private(jwks_file, json.dumps({"keys": [*public, *new]}, indent=1), mode=0o644)
+    return [jwk["kid"] for jwk in new]
 
 
 def write_private(path: Path, content: str, mode: int = 0o600) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Date, Index, MetaData, String, Text, or_, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from common.db import IN_CHUNK, NAMING, BigId, insert_or
+from common.db import IN_CHUNK, NAMING, BigId, insert_or, is_one_of
 from common.errors import NotFound
 from common.events import Event
 from common.events.billing import BusinessRegistered, BusinessUpdated, ClientRegistered, ClientUpdated
@@ -229,7 +229,10 @@ class Directory:
         for start in range(0, len(wanted), IN_CHUNK):
             chunk = wanted[start : start + IN_CHUNK]
             folded = [reference.casefold() for reference in chunk]
-            fits = [column.in_(folded if column is Client.email_folded else chunk) for column in columns]
+            fits = [
+                is_one_of(self._session, column, folded if column is Client.email_folded else chunk)
+                for column in columns
+            ]
             rows = self._session.connection().execute(
                 select(Client.__table__).where(Client.business_id == self._business_id, or_(*fits))
             )

@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Index, String, Text, delete, func, select, update
+from sqlalchemy import Index, String, Text, delete, func, select, tuple_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from common import clock, logs
 from common.context import correlate
 from common.db import Database, Model, Moment, insert_or, is_contended, is_unavailable, partial_index
-from common.events import ID_PATTERN, Event, UndecodableEvent, decode
-from common.metrics import EVENTS_HANDLED
+from common.events import ID_PATTERN, Event, UndecodableEvent, correlation_of, decode
+from common.metrics import EVENT_LAG_SECONDS, EVENTS_HANDLED
 
 MAX_ATTEMPTS = 10
 CONTENTION_RERUNS = 6
@@ -32,6 +32,7 @@ SUSPECT_DELIVERIES = 3
 KILLER_DELIVERIES = 10
 KEEP_DONE = timedelta(days=90)
 MAX_REASON = 2_000
+LOGGED_TOGETHER = 50  # a line of the log stays under the 16 kB at which Docker cuts it
 EVENT_ID = re.compile(ID_PATTERN)
 
 log = logs.get("inbox")
@@ -148,8 +149,15 @@ class Consumer:
                 if rerun == CONTENTION_RERUNS or not is_contended(error):
                     raise
                 time.sleep(random.uniform(0.01, 0.05) * 2**rerun)
-        for event in events.values():
+        self._note_handled(list(events.values()))
+
+    def _note_handled(self, events: Sequence[Event]) -> None:
+        now = clock.now()
+        for event in events:
             EVENTS_HANDLED.labels(self.service, type(event).__name__, "done").inc()
+            EVENT_LAG_SECONDS.labels(self.service).observe(max(0.0, (now - event.occurred_at).total_seconds()))
+        for start in range(0, len(events), LOGGED_TOGETHER):
+            log.info("events handled", events=[_in_brief(event) for event in events[start : start + LOGGED_TOGETHER]])
 
     def _apply(self, session: Session, events: Sequence[Event]) -> None:
         by_type: dict[type[Event], list[Event]] = {}
@@ -159,7 +167,8 @@ class Consumer:
             handler = self.handlers.get(event_type)
             if handler is None:
                 raise Reject(f"{self.service} has no handler for {event_type.__name__}")
-            correlate(None)
+            # Several at once belong to several things: each new event then names its own (`caused_by`).
+            correlate(correlation_of(group[0]) if len(group) == 1 else None)
             handler(group, session)
 
     def _handle_alone(self, delivery: Delivery) -> None:
@@ -196,9 +205,10 @@ class Consumer:
                 row = session.get(InboxRow, event_id, with_for_update={"skip_locked": True})
                 if row is None or row.state != "parked" or row.body is None:
                     return
-                self._apply(session, [decode(row.body.encode())])
+                event = decode(row.body.encode())
+                self._apply(session, [event])
                 row.state, row.body, row.next_at, row.reason = "done", None, None, None
-            EVENTS_HANDLED.labels(self.service, "retry", "done").inc()
+            self._note_handled([event])
         except Exception as error:
             if is_unavailable(error):
                 raise
@@ -226,6 +236,10 @@ class Consumer:
 
 def reason_of(error: BaseException) -> str:
     return _storable(f"{type(error).__name__}: {error}", MAX_REASON)
+
+
+def _in_brief(event: Event) -> dict[str, str]:
+    return {"type": type(event).__name__, "event_id": event.event_id, "correlation_id": correlation_of(event)}
 
 
 def _storable(words: str, length: int | None = None) -> str:
@@ -277,11 +291,18 @@ def _identify(body: bytes) -> tuple[str, str, str]:
     return "sha256:" + hashlib.sha256(body).hexdigest(), "unknown", "unknown"
 
 
-def troubled(session: Session, states: Sequence[str], limit: int = 200) -> Sequence[InboxRow]:
-    """Parked, dead or discarded events, oldest first."""
-    return session.scalars(
-        select(InboxRow).where(InboxRow.state.in_(states)).order_by(InboxRow.received_at).limit(limit)
-    ).all()
+TROUBLED = ("parked", "dead", "discarded")
+
+
+def troubled(
+    session: Session, states: Sequence[str], limit: int = 200, after: tuple[datetime, str] | None = None
+) -> Sequence[InboxRow]:
+    """Parked, dead or discarded events, oldest first; `after` is the (received_at, event_id) of the last one seen."""
+    key = tuple_(InboxRow.received_at, InboxRow.event_id)
+    query = select(InboxRow).where(InboxRow.state.in_(states)).order_by(InboxRow.received_at, InboxRow.event_id)
+    if after is not None:
+        query = query.where(key > after)
+    return session.scalars(query.limit(limit)).all()
 
 
 def count_by_state(session: Session) -> dict[str, int]:

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import String, Text, func, select
+from sqlalchemy import String, Text, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from common import clock, logs
+from common import clock, crash, logs
+from common.context import correlate, correlation_id
 from common.db import Database, Model, Moment, bulk_insert, is_contended, is_unavailable, partial_index
 from common.metrics import JOBS_RUN
 
@@ -28,6 +29,9 @@ FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 3_600.0
 
 RECORD_AGAIN_SECONDS = 1.0
+
+# Under this a job's payload holds what it belongs to, for logs and events.
+CORRELATION = "correlation_id"
 
 Outcome = Literal["done", "failed", "due"]
 
@@ -68,6 +72,7 @@ class Call:
     payload: dict[str, Any]
     attempts: int
     in_doubt: bool = False
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,10 @@ class Job:
 
 
 def add(session: Session, rows: Sequence[tuple[str, str, str, dict[str, Any]]]) -> None:
-    """Write jobs through the caller's transaction; rows are (kind, key, business_id, payload)."""
+    """Write jobs through the caller's transaction; rows are (kind, key, business_id, payload). Each belongs to what
+    is being worked on now, unless its payload names another CORRELATION."""
     now = clock.now()
+    belongs = {} if correlation_id() is None else {CORRELATION: correlation_id()}
     bulk_insert(
         session,
         JobRow.__table__,  # type: ignore[arg-type]
@@ -99,7 +106,7 @@ def add(session: Session, rows: Sequence[tuple[str, str, str, dict[str, Any]]]) 
                 "kind": kind,
                 "key": key,
                 "business_id": business_id,
-                "payload": orjson.dumps(payload).decode(),
+                "payload": orjson.dumps({**belongs, **payload}).decode(),
                 "state": "due",
                 "attempts": 0,
                 "next_at": now,
@@ -168,16 +175,20 @@ class JobLoop:
                 in_doubt = row.state == "claimed"
                 row.state, row.attempts = "claimed", row.attempts + 1
                 row.next_at = now + STALE_AFTER
-                call = Call(row.business_id, row.key, orjson.loads(row.payload), row.attempts, in_doubt)
+                payload = orjson.loads(row.payload)
+                correlation = payload.pop(CORRELATION, None)
+                call = Call(row.business_id, row.key, payload, row.attempts, in_doubt, correlation)
                 claimed.append((self._jobs[row.kind], call))
         return claimed
 
     def _make(self, job: Job, call: Call) -> None:
+        correlate(call.correlation_id)
         outcome: Outcome = "done"
         answer: Any = None
         reason = ""
         try:
             answer = job.call(self._runtime, call)
+            crash.here("called")
         except GiveUp as error:
             outcome, reason = "failed", str(error)
         except Exception as error:
@@ -201,7 +212,9 @@ class JobLoop:
 
     def _record(self, job: Job, call: Call, outcome: Outcome, answer: Any, reason: str) -> None:
         JOBS_RUN.labels(self._service, job.kind, outcome).inc()
-        if reason:
+        if not reason:
+            log.info("job done", kind=job.kind, key=call.key, attempts=call.attempts)
+        else:
             log.warning("job " + outcome, kind=job.kind, key=call.key, attempts=call.attempts, reason=reason[:200])
         with self._database.write() as session:
             row = session.get_one(JobRow, (job.kind, call.key), with_for_update=True)
@@ -228,11 +241,24 @@ def retry(session: Session, kind: str, key: str) -> bool:
     return True
 
 
-def not_done(session: Session, states: Sequence[str], limit: int) -> Sequence[JobRow]:
-    """Jobs that are due, claimed or failed, oldest first."""
-    return session.scalars(
-        select(JobRow).where(JobRow.state.in_(states)).order_by(JobRow.created_at).limit(limit)
-    ).all()
+NOT_DONE = ("due", "claimed", "failed")
+
+
+def not_done(
+    session: Session, states: Sequence[str], limit: int, after: tuple[datetime, str, str] | None = None
+) -> Sequence[JobRow]:
+    """Jobs that are due, claimed or failed, oldest first; `after`: (created_at, kind, key) of the last one seen."""
+    key = tuple_(JobRow.created_at, JobRow.kind, JobRow.key)
+    query = select(JobRow).where(JobRow.state.in_(states)).order_by(JobRow.created_at, JobRow.kind, JobRow.key)
+    if after is not None:
+        query = query.where(key > after)
+    return session.scalars(query.limit(limit)).all()
+
+
+def count_in_doubt(session: Session) -> int:
+    """How many claims went stale: whoever made the call is gone, and nobody knows yet what became of it."""
+    stale = select(func.count()).where(JobRow.state == "claimed", JobRow.next_at < clock.now())
+    return session.execute(stale).scalar_one()
 
 
 def count_open(session: Session) -> dict[str, int]:

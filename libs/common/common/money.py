@@ -5,7 +5,7 @@ Exponents are the payment gateways' (Stripe's table), not ISO 4217: UGX and ISK 
 
 import re
 from copy import copy
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from babel.core import Locale
@@ -53,13 +53,10 @@ def parse_major(text: str, currency: str) -> int:
     digits = exponent(currency)
     if not _MAJOR.fullmatch(text):
         raise MoneyError(f"'{text[:40]}' is not an amount; write it as {_example(digits)}, without signs or separators")
-    try:
-        minor = Decimal(text).scaleb(digits)
-    except InvalidOperation as error:  # pragma: no cover - the pattern leaves nothing Decimal refuses
-        raise MoneyError(f"'{text[:40]}' is not an amount") from error
-    if minor != minor.to_integral_value():
+    whole, _, part = text.partition(".")
+    if len(part.rstrip("0")) > digits:
         raise MoneyError(f"{text} has more decimals than {currency} has ({digits})")
-    return int(minor)
+    return int(whole + part[:digits].ljust(digits, "0"))
 
 
 def check_amount(amount_minor: int) -> None:

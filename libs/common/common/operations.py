@@ -1,16 +1,22 @@
 """What operators do with a service's events and jobs from the command line: list, show, preview, replay, discard."""
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
 
 import orjson
 
-from common import inbox, jobs, outbox
+from common import clock, inbox, jobs, outbox
+from common.bus import BusUnavailable, rabbit
 from common.inbox import InboxRow
 from common.jobs import JobRow
 from common.runtime import Runtime
 
 LISTED = 200
+RESENT_AT_ONCE = 500
 
 
 def add_inbox(parser: ArgumentParser) -> None:
@@ -36,6 +42,8 @@ def add_outbox(parser: ArgumentParser) -> None:
     """`remit <service> outbox …`"""
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("list", help=f"the {LISTED} oldest events that the bus has not confirmed")
+    again = commands.add_parser("resend", help="send events again that the bus had confirmed and then lost")
+    again.add_argument("--hours", type=float, required=True, help="what was sent in so many hours up to now")
 
 
 def add_jobs(parser: ArgumentParser) -> None:
@@ -59,12 +67,37 @@ def run_inbox(runtime: Runtime, arguments: Namespace) -> int:
     return action(runtime, arguments)
 
 
-def run_outbox(runtime: Runtime, _arguments: Namespace) -> int:
+def run_outbox(runtime: Runtime, arguments: Namespace) -> int:
     """Answers the exit status; prints JSON lines."""
+    return {"list": _list_unpublished, "resend": _resend}[arguments.what](runtime, arguments)
+
+
+def _resend(runtime: Runtime, arguments: Namespace) -> int:
+    """Whoever had received an event knows it again by its id, and does nothing."""
+    bus = rabbit.RabbitBus(runtime.settings.amqp_url)
+    since, last, sent = clock.now() - timedelta(hours=arguments.hours), 0, 0
+    try:
+        while True:
+            with runtime.database.read() as session:
+                messages = outbox.published(session, since, last, RESENT_AT_ONCE)
+            if not messages:
+                print(json.dumps({"resent": sent}))
+                return 0
+            confirmed = len(bus.publish(messages))
+            sent, last = sent + confirmed, messages[-1].seq
+            if confirmed < len(messages):
+                raise BusUnavailable(f"{len(messages) - confirmed} of {len(messages)} were not confirmed")
+    except BusUnavailable as reason:
+        print(f"remit: {reason}; {sent} were sent. Run it again when the broker answers.", file=sys.stderr)
+        return 1
+    finally:
+        bus.close()
+
+
+def _list_unpublished(runtime: Runtime, _arguments: Namespace) -> int:
     with runtime.database.read() as session:
-        for message in outbox.unpublished(session, LISTED):
-            print(json.dumps({"seq": message.seq, "event_id": message.event_id, "type": message.type}))
-    return 0
+        messages = outbox.unpublished(session, LISTED)
+    return _print_lines({"seq": one.seq, "event_id": one.event_id, "type": one.type} for one in messages)
 
 
 def run_jobs(runtime: Runtime, arguments: Namespace) -> int:
@@ -76,9 +109,7 @@ def run_jobs(runtime: Runtime, arguments: Namespace) -> int:
 def _list_jobs(runtime: Runtime, arguments: Namespace) -> int:
     states = [arguments.state] if arguments.state else ["due", "claimed", "failed"]
     with runtime.database.read() as session:
-        for row in jobs.not_done(session, states, LISTED):
-            print(json.dumps(_job_summary(row)))
-    return 0
+        return _print_lines(_job_summary(row) for row in jobs.not_done(session, states, LISTED))
 
 
 def _show_job(runtime: Runtime, arguments: Namespace) -> int:
@@ -124,8 +155,16 @@ def _job_summary(row: JobRow) -> dict[str, object]:
 def _list(runtime: Runtime, arguments: Namespace) -> int:
     states = [arguments.state] if arguments.state else ["parked", "dead", "discarded"]
     with runtime.database.read() as session:
-        for row in inbox.troubled(session, states):
-            print(json.dumps(_summary(row)))
+        return _print_lines(_summary(row) for row in inbox.troubled(session, states))
+
+
+def _print_lines(items: Iterable[Mapping[str, Any]]) -> int:
+    """Programs read the lines; people are told when there is none."""
+    lines = [json.dumps(item) for item in items]
+    for line in lines:
+        print(line)
+    if not lines:
+        print("remit: none", file=sys.stderr)
     return 0
 
 

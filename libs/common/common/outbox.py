@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Index, Select, String, Text, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Index, Select, String, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from common import clock, topology
@@ -81,9 +81,18 @@ def emit(session: Session, producer: str, events: Sequence[Event]) -> None:
 
 def unpublished(session: Session, limit: int) -> list[Message]:
     """The oldest events that the bus has not confirmed."""
+    return _oldest(session, limit, OutboxRow.position.is_(None))
+
+
+def published(session: Session, since: datetime, after_seq: int, limit: int) -> list[Message]:
+    """The oldest events that the bus confirmed at `since` or later, of those written after `after_seq`."""
+    return _oldest(session, limit, OutboxRow.published_at >= since, OutboxRow.seq > after_seq)
+
+
+def _oldest(session: Session, limit: int, *conditions: ColumnElement[bool]) -> list[Message]:
     rows = session.execute(
         select(OutboxRow.seq, OutboxRow.event_id, OutboxRow.type, OutboxRow.routing_key, OutboxRow.body)
-        .where(OutboxRow.position.is_(None))
+        .where(*conditions)
         .order_by(OutboxRow.seq)
         .limit(limit)
     )

@@ -1,4 +1,5 @@
-"""The command line: `remit <service> web|worker|migrate|inbox|outbox|jobs …`, and `remit topology|keys|tokens`."""
+"""The command line: `remit <service> web|worker|migrate|inbox|outbox|jobs …`, and
+`remit topology|keys|tokens|move|backup|restore|support-bundle`."""
 
 import argparse
 import json
@@ -14,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 ALIVE_FILE = Path(tempfile.gettempdir()) / "remit-worker-alive"
+DEPTH_SECONDS = 2.0  # how long the broker may take to say what waits in a queue
+METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _TTL = re.compile(r"(\d+)([smhd])")
 _TTL_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[1:] == ["web"]:
+        # prometheus_client decides at its first import whether several processes share their figures.
+        os.environ.setdefault(METRICS_DIR, tempfile.mkdtemp(prefix="remit-metrics-"))
     from common.service import ServiceError  # noqa: PLC0415 - after the environment of `web` is prepared
     from common.settings import SettingsError  # noqa: PLC0415
 
@@ -36,7 +42,8 @@ def _service(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="remit",
         description="Run a Remit service, or look after one.",
-        epilog="Also: remit topology (declare queues), remit keys DIR (make keys), remit tokens issue …",
+        epilog="Also: remit topology (declare queues), remit keys DIR (make keys), remit tokens issue …, remit move …,"
+        " remit backup, remit restore, remit support-bundle",
     )
     parser.add_argument("service", help="payments, billing, notifications, …")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -91,28 +98,28 @@ def _do(runtime: Any, parsed: argparse.Namespace) -> int:
     return int(command(runtime, parsed.arguments))
 
 
-def _open(name: str, metrics_dir: str | None = None) -> Any:
-    from common import clock, logs  # noqa: PLC0415
+def _open(name: str, metrics_dir: str | None = None, *, for_web: bool = False) -> Any:
+    from common import clock, crash, logs  # noqa: PLC0415
     from common.runtime import Runtime  # noqa: PLC0415
     from common.service import find  # noqa: PLC0415
 
     service = find(name)
     settings = service.settings.read()
     logs.configure(name, settings.log_level)
-    if settings.clock_file is not None and settings.sandbox == "on":
+    if settings.sandbox == "on":
         clock.use(clock.Clock(settings.clock_file))
-    return Runtime.open(service, settings, metrics_dir)
+        crash.use(settings.crash_file)
+    return Runtime.open(service, settings, metrics_dir, for_web=for_web)
 
 
 def _web(name: str) -> int:
-    # prometheus_client decides at its first import whether several processes share their figures.
-    metrics_dir = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="remit-metrics-"))
+    metrics_dir = os.environ[METRICS_DIR]
     shutil.rmtree(metrics_dir, ignore_errors=True)
     Path(metrics_dir).mkdir(parents=True)
     from common.web import server  # noqa: PLC0415
 
     try:
-        return server.serve(name, lambda: _open(name, metrics_dir))
+        return server.serve(name, lambda: _open(name, metrics_dir, for_web=True))
     finally:
         shutil.rmtree(metrics_dir, ignore_errors=True)
 
@@ -141,6 +148,7 @@ def _work(runtime: Any, _parsed: argparse.Namespace) -> int:
         lambda stopping: rabbit.consume(
             settings.amqp_url, runtime.consumer, settings.batch_size, stopping, settings.gather_seconds
         ),
+        lambda: rabbit.depth(settings.amqp_url, runtime.service.name, DEPTH_SECONDS),
     )
     return worker.run(stop, ALIVE_FILE)
 
@@ -163,11 +171,39 @@ def _topology(arguments: Sequence[str]) -> int:
 
 
 def _keys(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="remit keys", description="Make signing keys and the JWKS file, once.")
-    parser.add_argument("folder", type=Path)
     from common import auth  # noqa: PLC0415
 
+    if arguments and arguments[0] in ("rotate", "retire"):
+        return _change_key(arguments)
+    parser = argparse.ArgumentParser(
+        prog="remit keys",
+        description="Make signing keys and the JWKS file, once.",
+        epilog="Also: remit keys rotate NAME --folder DIR, and then remit keys retire NAME --folder DIR",
+    )
+    parser.add_argument("folder", type=Path)
     auth.make_keys(parser.parse_args(arguments).folder)
+    return 0
+
+
+def _change_key(arguments: Sequence[str]) -> int:
+    from common import auth  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="remit keys")
+    commands = parser.add_subparsers(dest="what", required=True)
+    for what, explanation in (
+        ("rotate", "a new signing key; the older one stays trusted"),
+        ("retire", "trust the older ones no longer"),
+    ):
+        command = commands.add_parser(what, help=explanation, description=explanation)
+        command.add_argument("name", help="a service, or operator")
+        command.add_argument("--folder", type=Path, default=Path(os.environ.get("KEYS_DIR", "var/keys")))
+    parsed = parser.parse_args(arguments)
+    if parsed.what == "rotate":
+        kid = auth.rotate_key(parsed.folder, parsed.name)
+        print(f"remit: {parsed.name} signs with {kid} once it is restarted; retire the older key when nobody uses it")
+    else:
+        gone = auth.retire_keys(parsed.folder, parsed.name)
+        print(f"remit: no longer trusted: {', '.join(gone) or 'nothing; there was only the newest'}")
     return 0
 
 
@@ -199,7 +235,55 @@ def _tokens(arguments: Sequence[str]) -> int:
     return 0
 
 
-_TOOLS = {"topology": _topology, "keys": _keys, "tokens": _tokens}
+def _move(arguments: Sequence[str]) -> int:
+    from common import move  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="remit move", description="Copy what a stopped `make run` kept into PostgreSQL: every service, or none."
+    )
+    parser.add_argument("--from", dest="folder", type=Path, default=Path("var"), help="where `make run` kept its data")
+    parser.add_argument(
+        "--to", required=True, metavar="URL",
+        help="each service's own database, such as postgresql://user:password@host/{service}, where {service} stands"
+        " for its name; a password that is not in it is looked for in PGPASSFILE",
+    )  # fmt: skip
+    parsed = parser.parse_args(arguments)
+    try:
+        moved = move.move(parsed.folder, parsed.to, lambda line: print(f"  {line}", flush=True))
+    except move.MoveError as error:
+        print(f"remit: not all has moved: {error}", file=sys.stderr)
+        return 2
+    print(f"remit: {len(moved)} services moved with {sum(moved.values())} rows; every table's digest is equal")
+    return 0
+
+
+def _backup(arguments: Sequence[str]) -> int:
+    from common.backup import command  # noqa: PLC0415
+
+    return command.run_backup(arguments)
+
+
+def _restore(arguments: Sequence[str]) -> int:
+    from common.backup import command  # noqa: PLC0415
+
+    return command.run_restore(arguments)
+
+
+def _support_bundle(arguments: Sequence[str]) -> int:
+    from common import support  # noqa: PLC0415
+
+    return support.run(arguments)
+
+
+_TOOLS = {
+    "topology": _topology,
+    "keys": _keys,
+    "tokens": _tokens,
+    "move": _move,
+    "backup": _backup,
+    "restore": _restore,
+    "support-bundle": _support_bundle,
+}
 
 
 if __name__ == "__main__":

@@ -37,11 +37,16 @@ class Runtime:
     _local: threading.local = field(default_factory=threading.local)
 
     @classmethod
-    def open(cls, service: Service, settings: Settings, metrics_dir: str | None = None) -> "Runtime":
+    def open(
+        cls, service: Service, settings: Settings, metrics_dir: str | None = None, *, for_web: bool = False
+    ) -> "Runtime":
+        """`for_web`: its database is used as the web role, which row-level security holds for, where there is one."""
+        web_url = settings.web_database_url if for_web else ""
         database = Database(
-            settings.database_url_for(service.name),
+            web_url or settings.database_url_for(service.name),
             pool_size=settings.database_pool_size,
             application_name=f"remit-{service.name}",
+            is_confined=web_url != "",
         )
         return cls(service, settings, database, metrics_dir)
 

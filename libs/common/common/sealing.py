@@ -69,6 +69,12 @@ def add_key(key_file: Path) -> None:
     _write(key_file, json.loads(key_file.read_text())["keys"])
 
 
+def adopt_keys(key_file: Path, other: Path) -> None:
+    """Open also what the keys of the file `other` sealed; the current key stays."""
+    kept, theirs = (json.loads(file.read_text()) for file in (key_file, other))
+    write_private(key_file, json.dumps({**kept, "keys": {**theirs["keys"], **kept["keys"]}}))
+
+
 def _write(key_file: Path, keys: dict[str, str]) -> None:
     name = f"k{new_id()[-8:]}"
     key = base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from flask_openapi3 import APIBlueprint
 from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
 
 from common import events, topology
 from common.inbox import Handler
@@ -28,7 +29,8 @@ class Service:
     """What a service is made of.
 
     `migrations` are its Alembic folders; those of the outbox, inbox and jobs run before them. `commands` are further
-    things that operators can do: name → function(runtime, arguments) → exit status. A service for people instead of
+    things that operators can do: name → function(runtime, arguments) → exit status. `measures` set gauges of the
+    service's own: function(service name, session). A service for people instead of
     programs brings its own web app: `make_app(runtime)`, which calls `common.web.app.equip` before anything else.
     """
 
@@ -41,6 +43,7 @@ class Service:
     jobs: Sequence[Job] = ()
     timers: Sequence[Timer] = ()
     settings: type[Settings] = Settings
+    measures: Sequence[Callable[[str, Session], None]] = ()
     commands: Mapping[str, Callable[[Any, Sequence[str]], int]] = field(default_factory=dict)
     make_app: Callable[[Any], Flask] | None = None
 

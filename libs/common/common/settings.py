@@ -41,23 +41,29 @@ class Settings(BaseModel):
     bind: str = "127.0.0.1"
     var_dir: Path = Path("var")
     database_url: str = ""
+    web_database_url: str = Field(
+        default="", description="For `web`: a role under row-level security; else DATABASE_URL"
+    )
     amqp_url: str = ""
     auth_jwks_file: ExistingFile = None
     service_key_file: ExistingFile = None
     seal_key_file: ExistingFile = None
     clock_file: Path | None = None
+    crash_file: Path | None = None
     sandbox: Literal["on", "off"] = "off"
     payments_url: str = ""
     billing_url: str = ""
     notifications_url: str = ""
+    portal_url: str = Field(default="", description="Where the portal answers while it has no public address")
     portal_public_url: str = Field(default="", description="Links in mails and pay links begin with it")
+    support_contact: str = Field(default="whoever runs Remit for you", description="Whom people are sent to for help")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     web_workers: int = Field(default=2, ge=1, le=64)
     web_threads: int = Field(default=8, ge=1, le=64)
     database_pool_size: int = Field(default=12, ge=1, le=200)
     batch_size: int = Field(default=200, ge=1, le=2000)
-    # A transaction costs several times what one more event in it costs: waiting a moment for company, once the first
-    # event is there, leaves more of the machine to everybody.
+    # How long after a batch the next begins. A transaction costs several times what one more event in it costs: under
+    # load, waiting a moment for company leaves more of the machine to everybody.
     gather_seconds: float = Field(default=0.01, ge=0, le=5)
     relay_gather_seconds: float = Field(default=0.005, ge=0, le=5)
     worker_metrics_port: int = Field(default=0, ge=0, le=65535, description="0 = the worker serves no metrics")

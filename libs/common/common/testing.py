@@ -1,11 +1,13 @@
 """For tests: a service with a database of its own, "this block emits these events", and "eventually"."""
 
 import json
+import os
 import random
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,26 @@ from common.web.app import create_app
 
 SAMPLES = Path(__file__).parent / "events" / "samples"
 STAFF = {"type": "staff", "id": "s1", "name": "Sam Staff"}
+
+
+# Service → its empty database, migrated once in this process: each test begins with a copy.
+_migrated: dict[str, bytes] = {}
+
+
+def _migrate(runtime: Runtime, folder: Path) -> None:
+    """Bring the service's database up to date; a new SQLite file is copied from one that is."""
+    name, database = runtime.service.name, folder / f"{runtime.service.name}.sqlite"
+    if runtime.settings.database_url or database.exists():
+        migrate.upgrade(runtime.service, runtime.database)
+    elif name in _migrated:
+        database.write_bytes(_migrated[name])
+    else:
+        migrate.upgrade(runtime.service, runtime.database)
+        whole = folder / "migrated.sqlite"
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", [str(whole)])
+        _migrated[name] = whole.read_bytes()
+        whole.unlink()
 
 
 class ServiceUnderTest:
@@ -47,7 +69,7 @@ class ServiceUnderTest:
             }
         )
         self.runtime = Runtime.open(service, settings)
-        migrate.upgrade(service, self.runtime.database)
+        _migrate(self.runtime, folder)
         self.app = create_app(self.runtime)
         self._signer = auth.Signer(self._keys / "operator.key.json")
 
@@ -151,19 +173,23 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 20.0) -> An
         time.sleep(0.02)
 
 
-# Below those that outgoing connections take, which could sit on a port between its choice and its use.
-TEST_PORTS = (10_000, 32_000)
+# Below those that outgoing connections take, which could sit on a port between its choice and its use; and for the
+# same reason each of several test processes has a share of its own.
+TEST_PORTS = range(10_000, 32_000)
+PORTS_EACH = 5_500
+_SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % (len(TEST_PORTS) // PORTS_EACH)
+_PORTS = TEST_PORTS[_SHARE * PORTS_EACH : (_SHARE + 1) * PORTS_EACH]
 
 
 def free_port() -> int:
     """A port that is free right now."""
-    return next(port for _ in range(200) if _is_free(port := random.randrange(*TEST_PORTS)))
+    return next(port for _ in range(200) if _is_free(port := random.choice(_PORTS)))
 
 
 def free_port_base() -> int:
     """A port base of which every service's port is free right now."""
     for _ in range(200):
-        base = random.randrange(*TEST_PORTS)
+        base = random.choice(_PORTS)
         if all(_is_free(base + offset) for offset in (*PORT_OFFSETS.values(), SMTP_OFFSET)):
             return base
     raise RuntimeError("no free ports")

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from common.ids import ID
+
 # Digits in one run, or in groups of three and more with one kind of gap, as cards are printed and typed. A bank
 # reference beside a date has other groups and other gaps, and would pass the check digit one time in ten.
 _CARD_CANDIDATE = re.compile(r"(?<!\d)(?:\d{13,19}|\d{3,}([ -])\d{3,}(?:\1\d{3,})*)(?!\d)")
@@ -20,7 +22,7 @@ def luhn_valid(digits: str) -> bool:
 
 def refuse_card_number(text: str) -> str:
     """`text`, or ValueError when a card number stands in it."""
-    for candidate in _CARD_CANDIDATE.finditer(text):
+    for candidate in _CARD_CANDIDATE.finditer(ID.sub("id", text)):
         digits = re.sub(r"\D", "", candidate[0])
         if 13 <= len(digits) <= 19 and luhn_valid(digits):
             raise ValueError("this looks like a card number; Remit never takes those in text. Remove it")

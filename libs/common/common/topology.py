@@ -3,6 +3,7 @@
 from common.events import Event, snake
 from common.events.billing import (
     BalanceBelowThreshold,
+    BalanceEmailRequested,
     BusinessRegistered,
     BusinessUpdated,
     ClientDeactivationDue,
@@ -92,6 +93,7 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
         PaymentDisputed,
         BalanceBelowThreshold,
         InvoiceEmailRequested,
+        BalanceEmailRequested,
         ReminderDue,
         ClientDeactivationDue,
     ),

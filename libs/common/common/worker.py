@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common import inbox, logs, outbox, relay, timers
+from common import inbox, logs, measures, outbox, relay, timers, wake
 from common.bus import Bus
 from common.db import is_contended, is_unavailable
 from common.jobs import JobLoop
-from common.metrics import INBOX_TROUBLED, OUTBOX_WAITING
 from common.runtime import Runtime
 from common.timers import Timer
+from common.wake import PostgresWaker
 from common.web import idempotency
 
 RETRY_SWEEP_SECONDS = 1.0
@@ -31,15 +31,20 @@ Loop = Callable[[threading.Event], None]
 class Worker:
     """The loops of one service. `consume` brings messages in; without one (embedded) the bus itself delivers them."""
 
-    def __init__(self, runtime: Runtime, bus: Bus, consume: Loop | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, bus: Bus, consume: Loop | None = None, queue_depth: Callable[[], int | None] = lambda: 0
+    ) -> None:
         self._runtime = runtime
+        self._queue_depth = queue_depth
         self._stop = threading.Event()
         self.failed: BaseException | None = None
         wake_relay = threading.Event()
         database = runtime.database
         gather = 0.0 if database.is_sqlite else runtime.settings.relay_gather_seconds
         database.wakers["jobs"] = runtime.wake_jobs.set
-        database.wakers["outbox"] = wake_relay.set if database.is_sqlite else relay.PostgresWaker(database.url)
+        database.wakers["outbox"] = (
+            wake_relay.set if database.is_sqlite else PostgresWaker(database.url).waker("outbox")
+        )
         loops: dict[str, Loop] = {
             "relay": lambda stop: relay.run(runtime.service.name, database, bus, wake_relay, stop, gather),
             "parked": self._retry_parked,
@@ -50,6 +55,8 @@ class Worker:
         if runtime.service.jobs:
             job_loop = JobLoop(runtime.service.name, database, runtime.service.jobs, runtime)
             loops["jobs"] = lambda stop: job_loop.run(runtime.wake_jobs, stop)
+            if not database.is_sqlite:  # the web that adds most of them is another process
+                loops["wake"] = lambda stop: wake.pass_on(database.url, "jobs", runtime.wake_jobs, stop)
         # What is done once a day may take long, and holds up nothing that is due every few seconds.
         for name, of_a_day in (("timers", False), ("nightly", True)):
             mine = [timer for timer in runtime.service.timers if (timer.daily_at is not None) == of_a_day]
@@ -104,11 +111,7 @@ class Worker:
             round_number += 1
 
     def _measure(self) -> None:
-        name = self._runtime.service.name
-        with self._runtime.database.read() as session:
-            OUTBOX_WAITING.labels(name).set(outbox.waiting(session)[0])
-            for state, count in inbox.count_by_state(session).items():
-                INBOX_TROUBLED.labels(name, state).set(count)
+        measures.measure(self._runtime, self._queue_depth)
 
     def _forget(self) -> None:
         for forget in (outbox.forget_old, inbox.forget_old, idempotency.forget_old):

@@ -9,8 +9,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from common.auth import Signer, Verifier, make_keys
+from common import runner
+from common.auth import SERVICE_LIMITS, Signer, Verifier, adopt_keys, make_keys, retire_keys
 from common.errors import Forbidden, NotFound, Unauthenticated
+from common.settings import SettingsError
 
 CLIENT = {"type": "client", "id": "c1", "name": "Ada"}
 
@@ -119,3 +121,96 @@ def test_making_keys_again_changes_nothing(keys: Path) -> None:
     make_keys(keys)
     assert {path.name: path.read_text() for path in keys.iterdir()} == before
     assert (keys / "operator.key.json").stat().st_mode & 0o077 == 0
+
+
+TEAM = {"type": "team", "id": "team-1", "name": "Reporting"}
+
+
+def test_the_portal_speaks_for_itself_and_for_teams_only(verifier: Verifier, keys: Path) -> None:
+    portal = Signer(keys / "portal.key.json")
+    caller = verifier.verify(portal.sign("team:team-1", "payments:read", "b1", 60, TEAM))
+    assert (caller.sub, caller.business, caller.actor) == ("team:team-1", "b1", TEAM)
+    verifier.verify(portal.sign("portal", "payments:read", "b1", 60))
+    for name in ("payments", "operator", "team:", "team", "teams:x", "portal:x", "*", ""):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(portal.sign(name, "payments:read", "b1", 60, TEAM))
+    for other in ("payments", "billing", "gateway-stripe", "notifications"):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(Signer(keys / f"{other}.key.json").sign("team:team-1", "billing:read", "b1", 60, TEAM))
+
+
+@pytest.mark.parametrize(
+    ("scope", "business", "actor"),
+    [
+        ("operations:read", "b1", TEAM),
+        ("payments:read operations:write", "b1", TEAM),
+        ("payments:read", "*", TEAM),
+        ("payments:read", "b1", {"type": "staff", "id": "s1", "name": "Sam"}),
+        ("payments:read", "b1", CLIENT),
+    ],
+)
+def test_a_team_is_never_more_than_a_team_of_one_business(
+    verifier: Verifier, keys: Path, scope: str, business: str, actor: dict[str, str]
+) -> None:
+    for name in ("portal", "operator"):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(Signer(keys / f"{name}.key.json").sign("team:team-1", scope, business, 60, actor))
+
+
+def test_a_client_never_operates(verifier: Verifier, keys: Path) -> None:
+    for scope in ("operations:read", "operations:write", "operator"):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(Signer(keys / "portal.key.json").sign("portal", scope, "*", 60, CLIENT))
+    assert verifier.verify(Signer(keys / "portal.key.json").sign("portal", "operations:read", "*", 60))
+
+
+def test_a_rotated_key_signs_while_the_older_ones_tokens_stay_good_until_it_is_retired(
+    keys: Path, operator: Signer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = operator.sign("desk", "payments:read", "b1", 600)
+    others = Signer(keys / "payments.key.json").service_token("payments", "billing:read", "b1")
+    assert runner.main(["keys", "rotate", "operator", "--folder", str(keys)]) == 0
+    renewed = Signer(keys / "operator.key.json")
+    assert renewed.kid != operator.kid
+    new = renewed.sign("desk", "payments:read", "b1", 600)
+    for token in (old, new, others):
+        Verifier(keys / "jwks.json").verify(token)
+
+    make_keys(keys)  # as every start does
+    assert Signer(keys / "operator.key.json").kid == renewed.kid
+    assert runner.main(["keys", "retire", "operator", "--folder", str(keys)]) == 0
+    assert operator.kid in capsys.readouterr().out
+    with pytest.raises(Unauthenticated):
+        Verifier(keys / "jwks.json").verify(old)
+    for token in (new, others):
+        Verifier(keys / "jwks.json").verify(token)
+
+
+@pytest.mark.parametrize("what", ["rotate", "retire"])
+def test_a_key_that_is_not_there_is_neither_rotated_nor_retired(
+    what: str, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (keys / "jwks.json").read_text()
+    assert runner.main(["keys", what, "nobody", "--folder", str(keys)]) == 2
+    assert "there is no signing key of nobody" in capsys.readouterr().err
+    assert (keys / "jwks.json").read_text() == before
+
+
+def test_adopted_keys_are_trusted_as_older_ones_until_they_are_retired(
+    keys: Path, operator: Signer, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    make_keys(theirs)
+    old = Signer(theirs / "operator.key.json").sign("desk", "payments:read", "b1", 600)
+    with pytest.raises(Unauthenticated):
+        Verifier(keys / "jwks.json").verify(old)
+    assert len(adopt_keys(keys, theirs)) == len(SERVICE_LIMITS) + 1
+    assert adopt_keys(keys, theirs) == []
+    make_keys(keys)  # as every start does
+    for token in (old, operator.sign("desk", "payments:read", "b1", 600)):
+        Verifier(keys / "jwks.json").verify(token)
+    assert len(retire_keys(keys, "operator")) == 1
+    with pytest.raises(Unauthenticated):
+        Verifier(keys / "jwks.json").verify(old)
+    with pytest.raises(SettingsError, match="name the folder"):
+        adopt_keys(keys, tmp_path / "nowhere")

@@ -56,6 +56,22 @@ def test_events_reach_the_bus_in_order_and_once(database: Database) -> None:
     assert feed(database) == ["e1", "e2", "e3"]
 
 
+def test_what_was_sent_since_a_time_can_be_sent_again(database: Database) -> None:
+    write(database, "old")
+    relay.publish_once("tests", database, Bus())
+    since = clock.now()
+    write(database, "e1", "e2", "e3")
+    relay.publish_once("tests", database, Bus(refuse={"e2"}))
+
+    def again(after: int, limit: int) -> list[str]:
+        with database.read() as session:
+            return [message.event_id for message in outbox.published(session, since, after, limit)]
+
+    assert again(0, 100) == ["e1", "e3"]  # the refused one waits for the relay
+    assert again(0, 1) == ["e1"]
+    assert again(2, 100) == ["e3"]
+
+
 def test_what_was_not_confirmed_is_published_again(database: Database) -> None:
     write(database, "e1", "e2", "e3")
     bus = Bus(refuse={"e2"})

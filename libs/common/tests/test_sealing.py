@@ -51,3 +51,17 @@ def test_keys_rotate_and_the_old_one_still_opens(key_file: Path) -> None:
     with pytest.raises(SealBroken, match="not in the key file"):
         old.open("k0." + sealed.partition(".")[2], "place")
     assert key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_adopted_keys_open_what_they_sealed_and_seal_nothing_more(key_file: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.key.json"
+    sealing.make_key(theirs)
+    sealed = Sealer(theirs).seal("secret", "place")
+    before = Sealer(key_file).seal("mine", "place")
+    sealing.adopt_keys(key_file, theirs)
+    sealing.adopt_keys(key_file, theirs)
+    both = Sealer(key_file)
+    assert (both.open(sealed, "place"), both.open(before, "place")) == ("secret", "mine")
+    assert both.is_current(before)
+    assert not both.is_current(sealed)
+    assert key_file.stat().st_mode & 0o777 == 0o600

@@ -79,6 +79,13 @@ def _answer(engine: Engine, asked: Asked) -> Answer:
     # The key is free again by now: the client's next try gets the answer that it did not hear.
     if failure.kind == "charge_then_hang":
         engine.stopping.wait(failure.seconds)
+    if failure.kind == "charge_then_409":
+        raise StripeError(
+            409, "Another request with this key is in progress (sandbox fault).", "idempotency_key_in_use",
+            kind="idempotency_error",
+        )  # fmt: skip
+    if failure.kind == "charge_then_429":
+        raise StripeError(429, "Request rate limit exceeded (sandbox fault).", "rate_limit")
     return replace(done, cut=failure.kind == "charge_then_reset")
 
 

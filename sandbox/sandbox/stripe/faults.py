@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 
 from sandbox.switch import Switch, check_count, check_duplicate, check_names, check_seconds, check_word
 
-KINDS = ("charge_then_hang", "charge_then_500", "charge_then_reset", "rate_limit", "unavailable", "slow")
+KINDS = ("charge_then_hang", "charge_then_500", "charge_then_409", "charge_then_429", "charge_then_reset", "rate_limit",
+         "unavailable", "slow")  # fmt: skip
 RESOURCES = ("any", "customers", "payment_methods", "payment_intents", "setup_intents", "refunds", "disputes",
              "webhook_endpoints")  # fmt: skip
 LONGEST_SECONDS = 120

@@ -66,6 +66,7 @@ def test_an_external_reference_is_one_clients(billing: ServiceUnderTest, path: s
     bob = add(billing, path, external_ref="C-2")
     answer = billing.call("PATCH", f"{path}/clients/{bob['id']}", {"external_ref": "C-1"})
     assert (answer.status_code, answer.json["code"]) == (409, "external_ref_taken")
+    assert [error["field"] for error in answer.json["errors"]] == ["external_ref"]
 
 
 def test_a_client_is_inactive_from_its_day_where_the_business_is(billing: ServiceUnderTest, path: str) -> None:
@@ -104,6 +105,14 @@ def test_clients_come_from_csv_all_or_none(billing: ServiceUnderTest, path: str)
     assert answer.status_code == 422
     errors = {(error["row"], error["field"]) for error in answer.json["errors"]}
     assert errors == {(1, "email"), (2, "name"), (3, "threshold")}
+    answer = billing.call("POST", f"{path}/clients/batch", csv=f"{good},,,,gone,soon,\n{'x' * 201},,,,,,\n")
+    said = {(error["row"], error["field"]): error["message"] for error in answer.json["errors"]}
+    assert said == {
+        (1, "name"): "this may not be empty",
+        (1, "status"): "this must be 'active', 'inactive' or 'prospect'",
+        (1, "inactive_on"): "write the day as year-month-day, such as 2026-03-31",
+        (2, "name"): "use at most 200 characters",
+    }
     answer = billing.call("POST", f"{path}/clients/batch", csv=b"name\ncaf\xe9\n")
     assert answer.json["code"] == "csv_not_utf8"
     exported = billing.call("GET", f"{path}/clients", headers={"Accept": "text/csv"})
@@ -130,6 +139,9 @@ def test_balances_sort_filter_and_total(billing: ServiceUnderTest, path: str) ->
         return "".join(line["client_name"] for line in billing.call("GET", f"{path}/balances?{query}").json["items"])
 
     assert (names("sort=name"), names("sort=balance"), names("sort=-balance")) == ("ABCD", "BDCA", "ACDB")
+    assert names("sort=-name") == "DCBA"
+    backward = billing.call("GET", f"{path}/balances?sort=-name&limit=3").json["next_cursor"]
+    assert names(f"sort=-name&limit=3&cursor={backward}") == "A"
     assert (names("below_minor=0&sort=balance"), names("above_minor=500"), names("status=prospect")) == ("BD", "A", "C")
     answer = billing.call("GET", f"{path}/balances?sort=-balance&limit=2").json
     assert answer["totals"] == {"owed_minor": 1200, "prepaid_minor": 3500, "clients": 4, "currency": "USD"}
@@ -138,6 +150,16 @@ def test_balances_sort_filter_and_total(billing: ServiceUnderTest, path: str) ->
     exported = billing.call("GET", f"{path}/balances?sort=balance", headers={"Accept": "text/csv"}).text.splitlines()
     assert exported[1].split(",")[1] == "B"
     assert exported[1].split(",")[4] == "-10.00"
+
+
+def test_a_balance_comes_with_how_to_reach_the_client(billing: ServiceUnderTest, path: str) -> None:
+    add(billing, path, email="ada@example.com", phone="555 0100", external_ref="C-1")
+    (line,) = billing.call("GET", f"{path}/balances").json["items"]
+    reach = (line["email"], line["phone"], line["external_ref"], line["status"], line["in_words"])
+    assert reach == ("ada@example.com", "555 0100", "C-1", "active", "is settled")
+    exported = billing.call("GET", f"{path}/balances", headers={"Accept": "text/csv"}).text.splitlines()
+    assert exported[0].endswith(",in_words,phone,external_ref")
+    assert exported[1].endswith(",555 0100,C-1")
 
 
 def test_a_client_actor_sees_itself_alone(billing: ServiceUnderTest, business: dict[str, Any], path: str) -> None:
@@ -155,3 +177,8 @@ def test_a_client_actor_sees_itself_alone(billing: ServiceUnderTest, business: d
     body = {"kind": "credit", "amount_minor": 1, "reason": "x"}
     assert billing.call("POST", f"{path}/clients/{ada}/adjustments", body, token=token).status_code == 404
     assert billing.call("PATCH", f"{path}/clients/{ada}", {"name": "X"}, token=token).status_code == 404
+
+
+def test_a_file_that_is_no_csv_is_refused(billing: ServiceUnderTest, path: str) -> None:
+    broken = billing.call("POST", f"{path}/clients/batch", csv="name\n" + "x" * 200_000)
+    assert (broken.status_code, broken.json["code"]) == (422, "csv_unreadable")

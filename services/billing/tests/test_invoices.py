@@ -20,6 +20,7 @@ from common.events.billing import (
     InvoiceVoided,
 )
 from common.testing import ServiceUnderTest
+from common.web.paging import encode_cursor
 from services.billing.tests.studio import Studio
 
 
@@ -145,8 +146,11 @@ def test_credit_is_applied_only_as_far_as_there_is_some(open_studio: Studio) -> 
         body = {"allocations": [{"invoice_number": number, "amount_minor": minor} for number, minor in wanted]}
         return open_studio.call("POST", f"/clients/{open_studio.client_id}/allocations", body)
 
-    assert apply((first, 600), (second, 401)).json["code"] == "credit_exceeded"
-    assert apply((first, 601)).json["code"] == "more_than_outstanding"
+    exceeded = apply((first, 600), (second, 401)).json
+    assert (exceeded["code"], exceeded["errors"][0]["message"]) == ("credit_exceeded", "at most $10.00 together")
+    too_much = apply((first, 601)).json
+    assert too_much["code"] == "more_than_outstanding"
+    assert too_much["errors"][0]["message"] == "only $6.00 is still to be paid"
     assert apply(("INV-000077", 1)).status_code == 404
     assert (open_studio.state(first), open_studio.state(second)) == (("pending", 0), ("pending", 0))
     assert apply((first, 600), (second, 400)).json["credit_minor"] == 0
@@ -328,3 +332,34 @@ def test_whatever_happens_the_books_agree(
             case ("session",):
                 studio.done()
     assert studio.prove() == {}
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("-made", [5, 400, 100, 300]), ("made", [300, 100, 400, 5]), ("due", [100, 300, 400, 5]),
+        ("-due", [5, 400, 300, 100]), ("total", [5, 100, 300, 400]), ("-total", [400, 300, 100, 5]),
+    ],
+)  # fmt: skip
+def test_invoices_in_another_order_page_by_page(open_studio: Studio, sort: str, expected: list[int]) -> None:
+    for amount_minor, due_on in ((300, "2026-03-02"), (100, "2026-03-01"), (400, "2026-03-02")):
+        open_studio.invoice(amount_minor, due_on=due_on)
+    open_studio.invoice(5, draft=True)
+    found, cursor = [], ""
+    while True:
+        page = open_studio.call("GET", f"/invoices?limit=1&sort={sort}{cursor}").json
+        found += [item["total_minor"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == expected
+    answer = open_studio.call("GET", f"/invoices?sort={sort}", headers={"Accept": "text/csv"})
+    assert [round(float(row["total"]) * 100) for row in csv.DictReader(io.StringIO(answer.text))] == expected
+    wrong = {"made": "due", "due": "total", "total": "made"}[sort.removeprefix("-")]
+    assert open_studio.call("GET", f"/invoices?sort={wrong}{cursor}").json["code"] == "cursor_invalid"
+
+
+def test_a_cursor_that_names_no_day(open_studio: Studio) -> None:
+    cursor = encode_cursor(["2026-02-30", "x"])
+    answer = open_studio.call("GET", f"/invoices?sort=due&cursor={cursor}")
+    assert (answer.status_code, answer.json["code"]) == (422, "cursor_invalid")

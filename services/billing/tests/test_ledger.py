@@ -130,6 +130,24 @@ def test_payments_voids_and_refunds_move_the_balance(
     assert [entry["kind"] for entry in rest["items"]] == ["payment_void"]
 
 
+def test_the_ledger_newest_first_and_as_csv(
+    billing: ServiceUnderTest, business: dict[str, Any], path: str, client_id: str
+) -> None:
+    for number, amount_minor in enumerate((5000, 700, 300), start=1):
+        billing.take(recorded(business["id"], client_id, f"p{number}", amount_minor))
+    ledger_path = f"{path}/clients/{client_id}/ledger"
+    first = billing.call("GET", f"{ledger_path}?sort=-sequence&limit=2").json
+    second = billing.call("GET", f"{ledger_path}?sort=-sequence&limit=2&cursor={first['next_cursor']}").json
+    shown = [(entry["payment_id"], entry["balance_after_minor"]) for entry in first["items"] + second["items"]]
+    assert shown == [("p3", 6000), ("p2", 5700), ("p1", 5000)]
+    assert second["next_cursor"] is None
+    rows = billing.call("GET", f"{ledger_path}?sort=-sequence", headers={"Accept": "text/csv"}).text.splitlines()
+    assert rows[0] == "day,entry,memo,change,balance_after,currency,recorded_at,recorded_by,source"
+    assert [row.split(",")[3:6] for row in rows[1:]] == [
+        ["3.00", "60.00", "USD"], ["7.00", "57.00", "USD"], ["50.00", "50.00", "USD"],
+    ]  # fmt: skip
+
+
 def test_the_same_fact_is_posted_once(
     billing: ServiceUnderTest, business: dict[str, Any], path: str, client_id: str
 ) -> None:

@@ -9,8 +9,10 @@ import pytest
 from billing import timers
 from billing.models import Client
 from common import clock
+from common.auth import read_jwks
 from common.clock import Clock
 from common.events.billing import (
+    BalanceEmailRequested,
     ClientDeactivated,
     ClientDeactivationDue,
     ClientReactivated,
@@ -19,6 +21,7 @@ from common.events.billing import (
     InvoiceIssued,
     ReminderDue,
 )
+from common.pay_link import verify
 from common.testing import ServiceUnderTest
 from services.billing.tests.studio import Studio
 
@@ -190,6 +193,40 @@ def test_reminders_come_once_each_and_stop_when_paid(billing: ServiceUnderTest, 
     at("2026-12-01T12:00:00")
     timers.remind(billing.runtime)
     assert len(told(billing, ReminderDue)) == 5
+
+
+def test_staff_have_a_client_mailed_what_they_owe_now(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    where = f"/clients/{studio.client_id}/balance-email"
+    studio.invoice(2000, due_on="2026-06-20")
+    assert studio.call("POST", where).json["code"] == "no_address"
+    studio.call("PATCH", f"/clients/{studio.client_id}", {"email": "ada@example.com"})
+    first = studio.call("POST", where, key="once")
+    assert (first.status_code, first.json["owed_minor"], first.json["email"]) == (202, 2000, "ada@example.com")
+    assert studio.call("POST", where, key="once").json == first.json
+    studio.pay(500)
+    assert studio.call("POST", where, key="later").json["owed_minor"] == 1500
+    asked = told(billing, BalanceEmailRequested)
+    assert [(event.client_id, event.owed_minor) for event in asked] == [
+        (studio.client_id, 2000), (studio.client_id, 1500),
+    ]  # fmt: skip
+    link = verify(asked[1].pay_url.partition("?")[2], read_jwks(billing.runtime.settings.auth_jwks_file))
+    assert (link.client_id, link.amount_minor, link.invoice_number) == (studio.client_id, 1500, None)
+    studio.pay(1500)
+    assert studio.call("POST", where).json["code"] == "nothing_owed"
+    token = billing.token("billing:write", actor={"type": "client", "id": studio.client_id, "name": "Ada"})
+    assert studio.call("POST", where, token=token).status_code == 404
+
+
+def test_who_is_inactive_is_not_mailed_a_link(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(2000, due_on="2026-06-20")
+    studio.call("PATCH", f"/clients/{studio.client_id}", {"email": "ada@example.com", "inactive_on": "2026-05-01"})
+    refused = studio.call("POST", f"/clients/{studio.client_id}/balance-email")
+    assert (refused.status_code, refused.json["code"]) == (409, "client_inactive")
+    assert told(billing, BalanceEmailRequested) == []
 
 
 def test_without_a_schedule_nobody_is_reminded(billing: ServiceUnderTest, at: SetClock) -> None:

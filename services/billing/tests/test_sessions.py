@@ -18,6 +18,7 @@ from common.events.billing import (
     SessionScheduled,
 )
 from common.testing import ServiceUnderTest
+from common.web.paging import encode_cursor
 from services.billing.tests.studio import Studio
 
 
@@ -168,8 +169,12 @@ def test_a_calendar_range_is_days_where_the_business_is(billing: ServiceUnderTes
     first = studio.call("GET", "/sessions?limit=2").json
     assert [item["id"] for item in first["items"]] == ids[:2]
     assert listed(f"limit=2&cursor={first['next_cursor']}") == ids[2:]
+    latest = studio.call("GET", "/sessions?limit=3&sort=-starts_at").json
+    assert [item["id"] for item in latest["items"]] == ids[:0:-1]
+    assert listed(f"limit=3&sort=-starts_at&cursor={latest['next_cursor']}") == ids[:1]
     text = studio.call("GET", "/sessions?to=2026-04-04", headers={"Accept": "text/csv"}).text
     assert text.splitlines()[1].split(",")[1:4] == ["2026-04-04T10:59:00+00:00", "45", "Piano"]
+    assert text.splitlines()[1].split(",")[-2:] == ["2026-04-04", "23:59"]  # in Auckland
     assert studio.call("GET", "/sessions?from=2026-04-06&to=2026-04-05").json["code"] == "range_invalid"
 
 
@@ -214,3 +219,47 @@ def test_the_shortfall_is_exactly_what_opens_the_gate(
     if shortfall:
         assert gate.shortfall_minor(available + shortfall - 1, price) == 1
     assert Gate(False, reserve, threshold).shortfall_minor(available, price) == 0
+
+
+def test_what_an_invoice_can_still_ask_for(open_studio: Studio) -> None:
+    held, ahead, called_off, asked_for = open_studio.done(), open_studio.add("2099-03-02T15:00:00+13:00").json["id"], (
+        open_studio.add("2099-03-03T15:00:00+13:00").json["id"]
+    ), open_studio.done(outcome="miss")  # fmt: skip
+    open_studio.call("POST", f"/sessions/{called_off}/cancel")
+    open_studio.call("POST", "/invoices", {"client_id": open_studio.client_id, "session_ids": [asked_for]})
+
+    def listed(to_invoice: str) -> set[str]:
+        items = open_studio.call("GET", f"/sessions?to_invoice={to_invoice}").json["items"]
+        return {item["id"] for item in items}
+
+    assert listed("true") == {held, ahead}
+    assert listed("false") == {called_off, asked_for}
+
+
+def test_a_scheduled_session_shows_what_to_be_warned_of(open_studio: Studio) -> None:
+    session_id = open_studio.add("2099-03-02T15:00:00+13:00").json["id"]
+
+    def warnings() -> list[str]:
+        return list(open_studio.call("GET", f"/sessions/{session_id}").json["warnings"])
+
+    assert warnings() == []
+    open_studio.call("PATCH", f"/clients/{open_studio.client_id}", {"inactive_on": "2099-03-01"})
+    (said,) = warnings()
+    assert "becomes inactive on 2099-03-01" in said
+    open_studio.call("POST", f"/sessions/{session_id}/cancel")
+    assert warnings() == []
+
+
+def test_the_calendar_page_by_page(open_studio: Studio) -> None:
+    days = [f"2026-03-0{day}T15:00:00+13:00" for day in (3, 1, 2, 2)]
+    for day in days:
+        open_studio.add(day)
+    found, cursor = [], ""
+    for _ in days:
+        page = open_studio.call("GET", f"/sessions?limit=1{cursor}").json
+        found += [item["starts_at"] for item in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == [f"2026-03-0{day}T02:00:00Z" for day in (1, 2, 2, 3)]
+    assert page["next_cursor"] is None
+    for key in (["no moment", "x"], [3, "x"], ["2026-03-01T02:00:00+00:00"]):
+        assert open_studio.call("GET", f"/sessions?cursor={encode_cursor(key)}").json["code"] == "cursor_invalid"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from common.gateway.calls import Refused, Unknown
+from common.gateway.calls import Refused, Unknown, timed
 from common.jobs import TryLater
 from gateway_paypal.settings import PayPalServiceSettings
 
@@ -30,6 +30,7 @@ _certificates: dict[str, bytes] = {}
 _lock = threading.Lock()
 
 
+@timed("paypal")
 def verify_ipn(settings: PayPalServiceSettings, mode: str, body: bytes) -> bool:
     """Whether PayPal sent these bytes: they go back as they came, to the address that our settings name. Raises Unknown
     unless it answers one of its two words exactly."""
@@ -49,6 +50,7 @@ def verify_ipn(settings: PayPalServiceSettings, mode: str, body: bytes) -> bool:
     return answer.content == b"VERIFIED"
 
 
+@timed("paypal")
 def certificate(settings: PayPalServiceSettings, url: str) -> bytes:
     """The PEM behind a webhook's certificate address. Raises Refused for an address that is not PayPal's, Unknown."""
     if not _is_paypals(settings, url):
@@ -147,6 +149,7 @@ class PayPal:
 
     # --- how ---
 
+    @timed("paypal")
     def _call(
         self, method: str, path: str, body: Any = None, request_id: str | None = None, params: Any = None
     ) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from common.gateway import seals
+from common.gateway import reconciling, seals
 from common.gateway.seals import Sealed
 from gateway_paypal.models import Account
+from gateway_paypal.usecases import reconcile
 from gateway_paypal.usecases.accounts import place
 
 
@@ -16,4 +17,7 @@ def sealed(session: Session) -> Iterator[Sealed]:
         yield Sealed(account, "client_secret", place(account.business_id))
 
 
-COMMANDS = {"rotate-seals": seals.rotation("gateway-paypal", sealed)}
+COMMANDS = {
+    "rotate-seals": seals.rotation("gateway-paypal", sealed),
+    "reconcile": reconciling.command("gateway-paypal", reconcile.ready, reconcile.reconcile),
+}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common import directory
+from common.gateway import operations
 from common.gateway.models import GatewayModel
 from common.service import Service
 from gateway_paypal.api import blueprints
@@ -21,6 +22,7 @@ service = Service(
     jobs=JOBS,
     timers=TIMERS,
     commands=COMMANDS,
+    measures=[operations.measure],
     metadata=[directory.DirectoryModel.metadata, GatewayModel.metadata, PayPalModel.metadata],
     migrations=[directory.MIGRATIONS, Path(__file__).parents[1] / "migrations"],
     settings=PayPalServiceSettings,

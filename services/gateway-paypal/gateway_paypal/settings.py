@@ -18,7 +18,6 @@ class PayPalServiceSettings(Settings):
     paypal_ipn_verify_url: str = Field(default="", description="PayPal's own by mode unless set; never the message's")
     paypal_api_base: str = Field(default="", description="PayPal's own by mode unless set")
     callback_base_url: str = Field(default="", description="How PayPal reaches our callbacks; empty when it cannot")
-    support_contact: str = Field(default="whoever runs Remit for you", description="Whom people are sent to for help")
     paypal_timeout_seconds: float = Field(default=30.0, gt=0, le=40)
 
     def checkout_url(self, mode: str) -> str:

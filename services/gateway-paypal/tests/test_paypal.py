@@ -428,7 +428,9 @@ def test_forged_webhooks(shop: Shop) -> None:
     shop.set_up(checkout="orders", **KEYS)
     shop.approve(shop.begin().json)
     told = len(shop.wait_for(GatewayPaymentSucceeded))
-    real = next(notice for notice in shop.settled() if notice["type"].startswith("PAYMENT"))
+    (real,) = eventually(
+        lambda: [notice for notice in shop.settled() if notice["type"].startswith("PAYMENT")], "PayPal's own message"
+    )
     certificate = shop.call("GET", f"/notices/{real['id']}").json["headers"]["cert-url"]
     url = shop.call("GET", "/paypal/ipn-instructions").json["notify_url"].replace("/ipn/", "/webhooks/")
     good = {

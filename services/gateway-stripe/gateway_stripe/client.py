@@ -6,13 +6,14 @@ from typing import Any, NoReturn
 
 import stripe
 
-from common.gateway.calls import Refused, Unknown
+from common.gateway.calls import Refused, Unknown, timed
 from common.jobs import TryLater
 
 stripe.enable_telemetry = False
 GATEWAY = "Stripe"
 API_VERSION = stripe.api_version
 RETRIES = 2
+CONFLICT = 409
 CONNECT_SECONDS = 3.0
 PAGE = 100
 
@@ -114,6 +115,7 @@ class Stripe:
     def delete_webhook(self, webhook_id: str) -> dict[str, Any]:
         return self._call(lambda: self._client.v1.webhook_endpoints.delete(webhook_id))
 
+    @timed("stripe")
     def _call(self, act: Any) -> dict[str, Any]:
         try:
             found: dict[str, Any] = act().to_dict(for_json=True)
@@ -121,6 +123,8 @@ class Stripe:
         except stripe.CardError as error:
             _declined(error)
         except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
+            if error.http_status == CONFLICT:  # another request under this key is under way there, and may succeed
+                raise Unknown(f"{type(error).__name__}: {_words(error)}") from error
             raise Refused(error.code or "invalid_request", _words(error), getattr(error, "param", None)) from error
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise Refused("key_refused", _words(error)) from error

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from common.gateway import seals
+from common.gateway import reconciling, seals
 from common.gateway.seals import Sealed
 from gateway_stripe.models import Keys
+from gateway_stripe.usecases import reconcile
 from gateway_stripe.usecases.accounts import place
 
 # Column → the field it is sealed for.
@@ -24,4 +25,7 @@ def sealed(session: Session) -> Iterator[Sealed]:
             yield Sealed(keys, column, place(keys.business_id, keys.mode, field))
 
 
-COMMANDS = {"rotate-seals": seals.rotation("gateway-stripe", sealed)}
+COMMANDS = {
+    "rotate-seals": seals.rotation("gateway-stripe", sealed),
+    "reconcile": reconciling.command("gateway-stripe", reconcile.ready, reconcile.reconcile),
+}

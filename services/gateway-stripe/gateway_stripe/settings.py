@@ -10,7 +10,6 @@ class StripeServiceSettings(Settings):
     stripe_api_base: str = Field(default="", description="Stripe's own unless set; the sandbox's in one process")
     stripe_js_url: str = Field(default="", description="Where the browser finds Stripe.js; Stripe's own unless set")
     callback_base_url: str = Field(default="", description="How Stripe reaches our callbacks; empty when it cannot")
-    support_contact: str = Field(default="whoever runs Remit for you", description="Whom people are sent to for help")
     stripe_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
 
     @property

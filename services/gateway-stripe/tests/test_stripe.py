@@ -234,7 +234,7 @@ def test_a_decline_of_one_click_is_an_answer(shop: Shop, token: str, status: str
     assert shop.told(GatewayPaymentSucceeded) == []
 
 
-@pytest.mark.parametrize("fault", ["charge_then_hang", "charge_then_500", "charge_then_reset"])
+@pytest.mark.parametrize("fault", ["charge_then_hang", "charge_then_500", "charge_then_409", "charge_then_reset"])
 def test_an_unknown_outcome_ends_as_one_payment(shop: Shop, fault: str) -> None:
     shop.set_up()
     shop.save_card()

@@ -1,6 +1,8 @@
 """The mail server: the one place that knows SMTP."""
 
+import contextlib
 import smtplib
+import socket
 import ssl
 import threading
 from email.headerregistry import Address
@@ -10,8 +12,41 @@ from urllib.parse import unquote, urlsplit
 from common.jobs import GiveUp, TryLater
 
 TIMEOUT_SECONDS = 10
+# For all of one mail, as a server that sends a byte a second keeps each timeout. Below what a job may take before it
+# counts as nobody's, and is done once more.
+SEND_SECONDS = 40.0
+LOOKS_AGAIN_SECONDS = 0.2
 # What a server says of a message or an address, not of its own state.
 _REFUSED = range(500, 600)
+_READY = 220
+
+
+class _Deadline:
+    """Ends the connection when it is over; whoever reads from it then finds that it broke off."""
+
+    def __init__(self, seconds: float) -> None:
+        self.connection: smtplib.SMTP | None = None
+        self.is_over = False
+        self._is_done = threading.Event()
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_done.set()
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.is_over = True
+        while not self._is_done.is_set():  # one that is only being opened has no socket yet
+            held = getattr(self.connection, "sock", None)
+            if held is not None:
+                with contextlib.suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)
+            self._is_done.wait(LOOKS_AGAIN_SECONDS)
 
 
 class MailServer:
@@ -28,15 +63,19 @@ class MailServer:
 
     def send(self, message: EmailMessage) -> None:
         """Hand the mail over. Raises GiveUp when the server refuses it for good, TryLater otherwise."""
+        with _Deadline(SEND_SECONDS) as deadline:
+            self._send(message, deadline)
+
+    def _send(self, message: EmailMessage, deadline: "_Deadline") -> None:
         for is_fresh in (False, True):
-            connection = self._connection(fresh=is_fresh)
+            connection = self._connection(deadline, fresh=is_fresh)
             try:
                 connection.send_message(message)
                 return
             except smtplib.SMTPServerDisconnected as error:
                 self._drop()
                 # A kept connection may have been closed meanwhile; a new one is tried before the job counts it.
-                if is_fresh or not getattr(self._local, "was_kept", False):
+                if is_fresh or deadline.is_over or not getattr(self._local, "was_kept", False):
                     raise TryLater(f"the mail server broke off: {error}") from error
             except smtplib.SMTPRecipientsRefused as error:
                 code, answer = next(iter(error.recipients.values()))
@@ -53,13 +92,14 @@ class MailServer:
         reason = f"the mail server said {code} {words[:300]}"
         return GiveUp(reason) if code in _REFUSED else TryLater(reason)
 
-    def _connection(self, *, fresh: bool) -> smtplib.SMTP:
+    def _connection(self, deadline: "_Deadline", *, fresh: bool) -> smtplib.SMTP:
         kept: smtplib.SMTP | None = None if fresh else getattr(self._local, "connection", None)
         self._local.was_kept = kept is not None
         if kept is not None:
+            deadline.connection = kept
             return kept
         try:
-            connection = self._connect()
+            connection = self._connect(deadline)
         except smtplib.SMTPResponseException as error:
             raise TryLater(f"the mail server said {error.smtp_code} at connecting") from error
         except (OSError, smtplib.SMTPException) as error:
@@ -67,14 +107,20 @@ class MailServer:
         self._local.connection = connection
         return connection
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self, deadline: "_Deadline") -> smtplib.SMTP:
         context = ssl.create_default_context()
-        if self._secure:
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=TIMEOUT_SECONDS, context=context
-            )
-        else:
-            connection = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        connection = (
+            smtplib.SMTP_SSL(timeout=TIMEOUT_SECONDS, context=context)
+            if self._secure
+            else smtplib.SMTP(timeout=TIMEOUT_SECONDS)
+        )
+        connection._host = self._host  # type: ignore[attr-defined]  # what a certificate has to be for
+        deadline.connection = connection
+        code, words = connection.connect(self._host, self._port)
+        if code != _READY:
+            connection.close()
+            raise smtplib.SMTPConnectError(code, words)
+        if not self._secure:
             connection.ehlo()
             if connection.has_extn("starttls"):
                 connection.starttls(context=context)

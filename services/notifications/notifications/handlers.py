@@ -9,8 +9,14 @@ from sqlalchemy.orm import Session
 
 from common import directory
 from common.directory import Business, Client
-from common.events import Event
-from common.events.billing import BalanceBelowThreshold, ClientDeactivationDue, InvoiceEmailRequested, ReminderDue
+from common.events import Event, correlation_of
+from common.events.billing import (
+    BalanceBelowThreshold,
+    BalanceEmailRequested,
+    ClientDeactivationDue,
+    InvoiceEmailRequested,
+    ReminderDue,
+)
 from common.events.payments import (
     PaymentDisputed,
     PaymentFundsReinstated,
@@ -105,6 +111,13 @@ def remind(events: Sequence[ReminderDue], session: Session) -> None:
         for event in events
     ]
     _queue(events, session, facts, "reminder", [f"reminder:{event.reminder}" for event in events])
+
+
+def ask_to_pay(events: Sequence[BalanceEmailRequested], session: Session) -> None:
+    """Queue what a client owes, because somebody asked for it."""
+    facts = [{"owed_minor": event.owed_minor, "currency": event.currency, "pay_url": event.pay_url} for event in events]
+    abouts = [f"balance-due:{event.request_id}" for event in events]
+    _queue(events, session, facts, "balance_due", abouts, is_asked_for=True)
 
 
 def tell_of_deactivations(events: Sequence[ClientDeactivationDue], session: Session) -> None:
@@ -223,6 +236,7 @@ def _queue(
                 address=_address(business, client, kind),
                 facts=fact,
                 is_asked_for=is_asked_for,
+                correlation_id=correlation_of(event),
             )
         )
     emails.queue(session, new)
@@ -253,6 +267,7 @@ HANDLERS: Handlers = {
     ReceiptRequested: mail_receipts_again,
     BalanceBelowThreshold: warn_of_low_balance,
     InvoiceEmailRequested: mail_invoices,
+    BalanceEmailRequested: ask_to_pay,
     ReminderDue: remind,
     ClientDeactivationDue: tell_of_deactivations,
 }

@@ -1,5 +1,6 @@
 """The outside call that notifications makes: one mail, with its document attached."""
 
+from datetime import datetime
 from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 import orjson
 from requests import Response
 
+from common import clock
 from common.directory import Business, Client
-from common.jobs import Call, Job, TryLater
+from common.jobs import Call, GiveUp, Job, TryLater
 from common.runtime import Runtime
 from notifications.client import MailServer, address
 from notifications.domain import mail
 from notifications.domain.kinds import KINDS
-from notifications.models import Email, EmailSettings
+from notifications.models import Email, EmailSettings, EmailTexts
 from notifications.usecases import emails
 
 
@@ -25,10 +27,13 @@ def send(runtime: Runtime, call: Call) -> None:
         business = session.get(Business, call.business_id)
         client = session.get(Client, (call.business_id, email.client_id)) if email.client_id else None
         settings = session.get(EmailSettings, call.business_id)
+        own = emails.own_words_of(session.get(EmailTexts, (call.business_id, email.kind)))
     if business is None:
         raise TryLater("the business is not known here yet")
     facts = _completed(runtime, call.business_id, orjson.loads(email.facts))
-    words = mail.compose(email.kind, facts, business.name, client.name if client else business.name)
+    if "good_until" in facts and datetime.fromisoformat(facts["good_until"]) <= clock.now():
+        raise GiveUp("its link was over before the mail could be sent")
+    words = mail.compose(email.kind, facts, business.name, client.name if client else business.name, own)
     message = _message(email, words, business, settings, runtime.settings.mail_from)  # type: ignore[attr-defined]
     document = KINDS[email.kind].document(facts)
     if document is not None:

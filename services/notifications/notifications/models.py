@@ -50,3 +50,14 @@ class EmailSettings(NotificationsModel):
     receipts_enabled: Mapped[bool]
     low_balance_enabled: Mapped[bool]
     reminders_enabled: Mapped[bool]
+
+
+class EmailTexts(NotificationsModel):
+    """A business's own words in one kind of its mails, with placeholders: what comes before the facts, and after."""
+
+    __tablename__ = "email_texts"
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    intro: Mapped[str | None] = mapped_column(Text)
+    closing: Mapped[str | None] = mapped_column(Text)

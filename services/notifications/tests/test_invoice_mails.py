@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from common import clock
 from common.events import Event
-from common.events.billing import ClientRegistered, InvoiceEmailRequested, ReminderDue
+from common.events.billing import BalanceEmailRequested, ClientRegistered, InvoiceEmailRequested, ReminderDue
 from common.jobs import JobRow
 from common.testing import ServiceUnderTest
 from sandbox.box import Sandbox
@@ -170,6 +170,26 @@ def test_reminders_can_be_switched_off(notifications: ServiceUnderTest) -> None:
         "this kind of mail is switched off", "the client has no e-mail address",
     ]  # fmt: skip
     assert send_due(notifications) == 0
+
+
+def test_what_is_owed_is_mailed_when_somebody_asks_for_it(
+    notifications: ServiceUnderTest, mailbox: Sandbox, peers: Peers
+) -> None:
+    assert notifications.call("PUT", f"{B}/email-settings", {"reminders_enabled": False}).status_code == 200
+    facts = {"business_id": "b1", "owed_minor": 1500, "currency": "USD", "pay_url": PAY_URL}
+    first = BalanceEmailRequested(**facts, client_id="eve", request_id="q1")
+    notifications.take(first, BalanceEmailRequested(**facts, client_id="eve", request_id="q1"))
+    notifications.take(first, BalanceEmailRequested(**facts, client_id="mute", request_id="q2"))
+    (kept,) = emails(notifications, "status=suppressed")
+    assert (kept["about"], kept["reason"]) == ("balance-due:q2", "the client has no e-mail address")
+    assert send_due(notifications) == 1
+    (mail,) = inbox(mailbox)
+    assert (mail["To"], mail["Subject"]) == ("eve@example.com", "$15.00 to pay to Studio Bcc: x")
+    assert "owes $15.00" in text_of(mail)
+    assert PAY_URL in text_of(mail)
+    assert "&lt;b&gt;Eve&lt;/b&gt;" in html_of(mail)
+    assert f'href="{ESCAPED_URL}"' in html_of(mail)
+    assert (list(mail.iter_attachments()), peers.asked) == ([], [])
 
 
 @pytest.mark.parametrize("event", [invoice(), invoice_reminder()], ids=["invoice", "reminder"])

@@ -21,6 +21,8 @@ class Payment(PaymentsModel):
         Index("ix_payments_client", "business_id", "client_id", "received_on", "payment_id"),
         Index("ix_payments_batch", "business_id", "batch_id"),
         Index("ix_payments_reference", "business_id", "reference"),
+        Index("ix_payments_amount", "business_id", "amount_minor", "payment_id"),
+        Index("ix_payments_client_name", "business_id", "client_name", "payment_id"),
         Index(
             "uq_payments_gateway",
             "business_id",

@@ -8,6 +8,7 @@ from payments.api import blueprints
 from payments.handlers import HANDLERS
 from payments.models import PaymentsModel
 from payments.timers import TIMERS
+from payments.usecases import facts
 
 service = Service(
     name="payments",
@@ -15,6 +16,7 @@ service = Service(
     blueprints=blueprints,
     handlers=HANDLERS,
     timers=TIMERS,
+    measures=[facts.measure],
     metadata=[directory.DirectoryModel.metadata, PaymentsModel.metadata],
     migrations=[directory.MIGRATIONS, Path(__file__).parents[1] / "migrations"],
 )

@@ -26,3 +26,16 @@ def payments(tmp_path: Path) -> Iterator[ServiceUnderTest]:
     )
     yield subject
     subject.close()
+
+
+@pytest.fixture
+def payments_on_postgresql(postgresql_url: str, tmp_path: Path) -> Iterator[ServiceUnderTest]:
+    """As `payments`, with fewer clients; for tests that are marked `broker`."""
+    subject = ServiceUnderTest("payments", tmp_path, DATABASE_URL=postgresql_url)
+    subject.take(
+        BusinessRegistered(business_id="b1", name="Studio", currency="USD", time_zone="UTC"),
+        ClientRegistered(business_id="b1", client_id="ada", name="Ada Byron"),
+        ClientRegistered(business_id="b1", client_id="sam1", name="Sam Twin"),
+    )
+    yield subject
+    subject.close()

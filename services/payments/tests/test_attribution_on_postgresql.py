@@ -1,21 +1,14 @@
 """Money and invoices that are heard of in the same moment, by several workers on PostgreSQL: nothing twice, and nothing
 left behind."""
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
-from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from common.events import Event
-from common.events.billing import BusinessRegistered, ClientRegistered
 from common.testing import ServiceUnderTest
 from services.payments.tests.gateway import B, Told
 from services.payments.tests.invoices import Asked, assign, tray
-from tests.harness.servers import NoServers, running
 
 pytestmark = pytest.mark.broker
 
@@ -23,31 +16,9 @@ TERMINAL = {"client_id": None, "source": "virtual_terminal", "method": "paypal"}
 MANY = 40
 
 
-@pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    try:
-        with running() as servers:
-            yield servers.database.url
-    except NoServers as reason:
-        if os.environ.get("CI") or os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail(f"no database to test against: {reason}")
-        pytest.skip(str(reason))
-
-
 @pytest.fixture
-def payments(database_url: str, tmp_path: Path) -> Iterator[ServiceUnderTest]:
-    fresh = f"payments_{uuid4().hex[:8]}"
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{fresh}"')
-        subject = ServiceUnderTest("payments", tmp_path, DATABASE_URL=f"{database_url.rsplit('/', 1)[0]}/{fresh}")
-        subject.take(
-            BusinessRegistered(business_id="b1", name="Studio", currency="USD", time_zone="UTC"),
-            ClientRegistered(business_id="b1", client_id="ada", name="Ada Byron"),
-            ClientRegistered(business_id="b1", client_id="sam1", name="Sam Twin"),
-        )
-        yield subject
-        subject.close()
-        admin.execute(f'DROP DATABASE "{fresh}" WITH (FORCE)')
+def payments(payments_on_postgresql: ServiceUnderTest) -> ServiceUnderTest:
+    return payments_on_postgresql
 
 
 def assert_each_recorded_once(payments: ServiceUnderTest) -> None:

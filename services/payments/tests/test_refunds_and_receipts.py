@@ -154,6 +154,17 @@ def test_revenue_counts_payments_and_refunds_on_their_days(payments: ServiceUnde
     assert payments.call("GET", f"{B}/revenue?from=2026-03-02&to=2026-03-01").status_code == 422
 
 
+def test_revenue_as_csv(payments: ServiceUnderTest, paid: dict[str, Any]) -> None:
+    payments.call("POST", f"{B}/payments/{paid['id']}/refunds", {"amount_minor": 500, "reason": "x"})
+    query = "from=2026-03-01&to=2026-12-31&by=method"
+    answer = payments.call("GET", f"{B}/revenue?{query}", headers={"Accept": "text/csv"})
+    assert answer.content_type.startswith("text/csv")
+    assert 'filename="revenue-by-method-2026-03-01-2026-12-31.csv"' in answer.headers["Content-Disposition"]
+    assert answer.text.splitlines() == [
+        "method,payments,gross,refunded,withdrawn,net,currency", "cash,1,45.00,5.00,0.00,40.00,USD",
+    ]  # fmt: skip
+
+
 def test_the_feed_shows_what_was_relayed(payments: ServiceUnderTest, paid: dict[str, Any]) -> None:
     from common import relay
     from common.bus.embedded import EmbeddedBus

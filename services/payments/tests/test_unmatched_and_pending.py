@@ -34,6 +34,7 @@ def test_money_of_nobody_waits_in_the_tray_and_is_assigned_once(payments: Servic
     (waiting,) = tray(payments)
     assert (waiting["amount_minor"], waiting["reason"]) == (10000, "the gateway does not say whose it is")
     assert waiting["suggested"] == [{"client_id": "ada", "name": "Ada Byron", "external_ref": "C-1"}]
+    assert waiting["assigned_to"] is None
     payments.take(Asked(7).issued())
     with payments.emits(PaymentRecorded, PaymentRefunded):
         answer = assign(payments, waiting["id"], invoice_number="INV-000007")
@@ -51,6 +52,9 @@ def test_money_of_nobody_waits_in_the_tray_and_is_assigned_once(payments: Servic
     assert tray(payments) == []
     (assigned,) = tray(payments, "state=assigned")
     assert (assigned["payment_id"], assigned["assigned_by"]) == (answer.json["id"], "Sam Staff")
+    assert assigned["assigned_to"] == {"client_id": "ada", "client_name": "Ada Byron"}
+    assert payments.call("GET", f"{B}/unmatched/{waiting['id']}").json == assigned
+    assert payments.call("GET", f"{B}/unmatched/nothing").status_code == 404
     assert assign(payments, "nothing").status_code == 404
 
 
@@ -110,6 +114,7 @@ def test_the_tray_is_the_staffs_and_paged(payments: ServiceUnderTest) -> None:
     unmatched_id = first["items"][0]["id"]
     for method, path in (
         ("GET", "/unmatched"),
+        ("GET", f"/unmatched/{unmatched_id}"),
         ("GET", "/payments/waiting"),
         ("POST", f"/unmatched/{unmatched_id}/assign"),
     ):

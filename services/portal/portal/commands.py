@@ -7,8 +7,9 @@ from typing import Any
 
 from common.errors import Refused
 from common.runtime import Runtime
-from portal.client import Remit
-from portal.usecases import users
+from portal.models import User
+from portal.peers import Remit
+from portal.usecases import inviting, users
 
 
 def invite(runtime: Runtime, arguments: Sequence[str]) -> int:
@@ -18,21 +19,24 @@ def invite(runtime: Runtime, arguments: Sequence[str]) -> int:
     parser.add_argument("--email", required=True)
     parser.add_argument("--role", required=True, choices=users.ROLES)
     parser.add_argument("--client", help="the client's id, for the role client")
+    parser.add_argument("--operator", action="store_true", help="they also see how the system does, of all businesses")
     parser.add_argument("--name", help="how the person is called; a client's name is billing's")
     wanted = parser.parse_args(arguments)
     try:
         remit = Remit(runtime, wanted.business)
-        remit.business()  # there is such a business
+        remit.billing.business()  # there is such a business
         name = wanted.name or wanted.email
         if wanted.client:
-            name = remit.client(wanted.client)["name"]
+            name = remit.billing.client(wanted.client)["name"]
+        found = inviting.ensure(runtime, wanted.business, wanted.role, wanted.email, name, wanted.client)
         with runtime.database.write() as session:
-            user = users.ensure(session, wanted.business, wanted.role, wanted.email, name, wanted.client)
-            link = users.invite(session, runtime.signer, runtime.settings.portal, user)
+            user = session.get_one(User, (found.business_id, found.user_id))
+            user.is_operator = user.is_operator or wanted.operator
+            link = users.link(session, runtime.signer, runtime.settings.portal, user)
     except Refused as refused:
         print(json.dumps({"error": refused.detail}))
         return 1
-    print(link)
+    print(link.url)
     return 0
 
 

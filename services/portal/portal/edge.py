@@ -3,24 +3,42 @@
 A screen declares whom it is for with `@screen(...)`; without roles it is open. Every POST needs the token of its form.
 """
 
+import re
 import secrets
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, g, request
+import requests
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Response as Streamed
 from werkzeug import Response
 
-from common.errors import Forbidden, Invalid, NotFound
+from common.context import confine
+from common.errors import Forbidden, Invalid, NotFound, Refused, Unavailable
 from common.runtime import Runtime
 from common.web.app import SAFE_METHODS
-from portal.client import Remit
+from portal.navigation import ADMINISTRATOR, CLIENT, OPERATOR, STAFF
+from portal.peers import Remit
+from portal.peers.known import Known
+from portal.peers.operations import Operations
 from portal.usecases import sessions
 from portal.usecases.marks import fits, mark
 from portal.usecases.users import Person
 
-STAFF = ("administrator", "staff")
-CLIENT = ("client",)
+__all__ = ["ADMINISTRATOR", "CLIENT", "OPERATOR", "STAFF"]
+
+# What each service is to people who never heard of services.
+SERVICE_WORDS = {
+    "billing": "Clients, balances, sessions and invoices",
+    "payments": "Payments and receipts",
+    "gateway-stripe": "Cards",
+    "gateway-paypal": "PayPal",
+    "notifications": "E-mails",
+}
+STREAM_BYTES = 64 * 1024
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -31,8 +49,10 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+MAIL_POLICY = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'none'", "sandbox": ""}
 
 View = TypeVar("View", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class SignInFirst(Exception):
@@ -43,11 +63,28 @@ class SignInFirst(Exception):
         self.path = path
 
 
-def screen(*roles: str) -> Callable[[View], View]:
-    """Declare whom a view is for."""
+def screen(*roles: str, tells_standing: bool = False) -> Callable[[View], View]:
+    """Declare whom a view is for. `tells_standing`: it learns the client's status anyway, and calls `keep_out_inactive`
+    itself; before other views that is done for them."""
 
     def declare(view: View) -> View:
-        view.roles = roles  # type: ignore[attr-defined]
+        view.roles, view.tells_standing = roles, tells_standing  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def for_programs(view: View) -> View:
+    """Declare that programs post here: they have no form, and no cookie is looked at that a forged form could use."""
+    view.for_programs = True  # type: ignore[attr-defined]
+    return view
+
+
+def takes_files(max_body_bytes: int) -> Callable[[View], View]:
+    """Declare that a view's form brings a file, and how long it may be; from people who are signed in."""
+
+    def declare(view: View) -> View:
+        view.max_body_bytes = max_body_bytes  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -69,12 +106,86 @@ def person_or_none() -> Person | None:
     if "person" not in g:
         token = session_token()
         g.person = sessions.who(runtime().database, token) if token else None
+        if g.person is not None:
+            confine(g.person.business_id)
     return g.person  # type: ignore[no-any-return]
 
 
 def remit() -> Remit:
     """The others' APIs, for whoever is signed in."""
-    return Remit(runtime(), person().business_id, person().actor)
+    if "remit" not in g:
+        g.remit = Remit(runtime(), person().business_id, person().actor, known())
+    return g.remit  # type: ignore[no-any-return]
+
+
+def operations(service: str) -> Operations:
+    """How one service is, for an operator. Raises NotFound for anybody else, whatever view asks."""
+    if not person().is_operator or service not in SERVICE_WORDS:
+        raise NotFound("not_found", "There is no such page.")
+    return Operations(remit(), service)
+
+
+def keep_out_inactive(status: str) -> None:
+    """A client who became inactive is signed out everywhere, at the next page. Raises SignInFirst."""
+    who = person()
+    if status == "inactive":
+        with runtime().database.write() as session:
+            sessions.end_all(session, who)
+        raise SignInFirst(request.path)
+    if who.client_id is not None:
+        known().welcome(who.business_id, who.client_id)
+
+
+def known() -> Known:
+    """What this process remembers of businesses."""
+    return current_app.extensions["known"]  # type: ignore[no-any-return]
+
+
+def business_or_none() -> dict[str, Any] | None:
+    """The business of whoever is signed in, for the frame of a page: a page does without while billing is away."""
+    if person_or_none() is None:
+        return None
+    try:
+        return remit().billing.business()
+    except Refused:
+        return None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a page could not show, because a service did not answer. `words` says what is missing, for people."""
+
+    words: str
+
+
+def piece(ask: Callable[[], T]) -> T | Missing:
+    """A piece of a page that the rest does without while its service is away. In templates: `{% if x is missing %}`."""
+    try:
+        return ask()
+    except Unavailable as away:
+        return Missing(missing_words(away))
+
+
+def missing_words(away: Unavailable) -> str:
+    service = away.code.removesuffix("_unavailable")
+    return f"{SERVICE_WORDS.get(service, service)} cannot be shown right now: the service does not answer."
+
+
+def passed_on(answer: requests.Response) -> Streamed:
+    """A file of another service, as it comes; with `?download=1` to be kept instead of looked at."""
+    headers = {
+        name: answer.headers[name] for name in ("Content-Disposition", "Content-Length") if name in answer.headers
+    }  # fmt: skip
+    if request.args.get("download"):
+        shown = headers.get("Content-Disposition", "attachment")
+        headers["Content-Disposition"] = re.sub(r"^inline", "attachment", shown)
+    content_type = answer.headers.get("Content-Type", "application/octet-stream")
+    return Streamed(answer.iter_content(STREAM_BYTES), content_type=content_type, headers=headers)
+
+
+def done(endpoint: str, said: str, **values: Any) -> Response:
+    """After a form was taken: go on to a page, which says so. `said` is a key of `portal.domain.said.SAID`."""
+    return redirect(url_for(endpoint, said=said, **values), 303)
 
 
 def wants_json() -> bool:
@@ -126,15 +237,27 @@ def visitor() -> str:
     return _visitor()
 
 
+def shows_mail(html: str) -> Response:
+    """A mail's HTML as a page of its own: it brings its own styles, and can do nothing else."""
+    g.shows_mail = True
+    return Response(html, mimetype="text/html")
+
+
 def guard(app: Flask) -> None:
     """Check every request, and give every answer its headers."""
+    app.extensions["known"] = Known()
     app.before_request(_check)
     app.after_request(_protect)
 
 
 def _check() -> None:
+    g.began = time.perf_counter()
     view = current_app.view_functions.get(request.endpoint or "")
-    if request.method not in SAFE_METHODS and view is not None:
+    longest = getattr(view, "max_body_bytes", None)
+    if longest is not None and person_or_none() is not None:
+        request.max_content_length = longest
+    is_formless = getattr(view, "for_programs", False)
+    if request.method not in SAFE_METHODS and view is not None and not is_formless:
         given = request.form.get("csrf") or request.headers.get("X-CSRF-Token") or ""
         held = session_token() or request.cookies.get(_cookie("visitor"))
         if held is None or not fits(runtime().signer, "form", held, given):
@@ -144,8 +267,23 @@ def _check() -> None:
     if roles:
         if person_or_none() is None:
             raise SignInFirst(request.path)
-        if person().role not in roles:
+        if not person().may(roles):
             raise NotFound("not_found", "There is no such page.")
+        if not view.tells_standing:  # type: ignore[union-attr]
+            _ask_standing(person())
+
+
+def _ask_standing(who: Person) -> None:
+    """Asked at most every half minute for one client; while billing is away they stay in."""
+    if who.client_id is None or known().is_welcome(who.business_id, who.client_id):
+        return
+    try:
+        status = str(remit().billing.client(who.client_id)["status"])
+    except NotFound:
+        status = "inactive"
+    except Refused:
+        return
+    keep_out_inactive(status)
 
 
 def _protect(response: Response) -> Response:
@@ -157,10 +295,15 @@ def _protect(response: Response) -> Response:
         policy["form-action"] = g.leaves_for
     if response.mimetype == "application/pdf":  # the browser's own viewer brings styles of its own
         policy = {"frame-ancestors": "'none'"}
-    given = "; ".join(f"{name} {sources}" for name, sources in policy.items())
+    if g.get("shows_mail"):
+        policy = MAIL_POLICY
+    given = "; ".join(f"{name} {sources}".strip() for name, sources in policy.items())
     response.headers["Content-Security-Policy"] = given
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "strict-origin"
+    if "began" in g:  # the browser's own tools show it: how long the page took here, and how many calls it made
+        took_ms = (time.perf_counter() - g.began) * 1000
+        response.headers["Server-Timing"] = f'page;dur={took_ms:.1f}, calls;desc="{g.get("api_calls", 0)}"'
     if _settings().is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if "new_visitor" in g:

@@ -1,8 +1,9 @@
-"""The portal's tables: who may sign in, who is signed in, invitations, and failed attempts. No money."""
+"""The portal's tables: who may sign in, who is signed in, invitations, failed attempts, and what was asked for of
+several clients at once. No money: what is charged and owed is the other services'."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, MetaData, String, Text
+from sqlalchemy import BigInteger, Index, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db import NAMING, Moment
@@ -14,12 +15,14 @@ class PortalModel(DeclarativeBase):
 
 class User(PortalModel):
     """Someone of one business. role: administrator, staff or client; a client names which. Without a password hash the
-    invitation has not been used yet."""
+    invitation has not been used yet. An operator also sees how the system does, of all businesses; only the command
+    makes one. Who was disabled cannot sign in. `seen_at` is the last page they opened, to a few minutes."""
 
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email", "business_id", "email_folded", unique=True),
         Index("ix_users_email", "email_folded"),
+        Index("ix_users_name", "business_id", "name", "user_id"),
     )
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -30,6 +33,9 @@ class User(PortalModel):
     email: Mapped[str] = mapped_column(Text)
     email_folded: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str | None] = mapped_column(Text)
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    seen_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
 
 
@@ -61,6 +67,25 @@ class Invitation(PortalModel):
     used_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class TeamKey(PortalModel):
+    """What an internal team's program presents for a token (`usecases.team_keys`). `scopes` is a list with spaces; of
+    the secret there is only its digest. It is good until it expires or is revoked."""
+
+    __tablename__ = "team_keys"
+    __table_args__ = (Index("uq_team_keys_key_id", "key_id", unique=True),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[str] = mapped_column(Text)
+    secret_digest: Mapped[str] = mapped_column(String(64))
+    made_by: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+    revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
 class Attempts(PortalModel):
     """Failed sign-ins since `since`. `account` is the digest of an e-mail address, `address` the caller's; `*` stands
     for all of them. Not of a business: which one is known only after the password fits."""
@@ -72,3 +97,37 @@ class Attempts(PortalModel):
     address: Mapped[str] = mapped_column(String(64), primary_key=True)
     failures: Mapped[int]
     since: Mapped[datetime] = mapped_column(Moment)
+
+
+class Run(PortalModel):
+    """Charges or mails for several clients, which somebody asked for at once and which are made one after the other.
+    kind: charge or email."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_begun_at", "business_id", "begun_at"),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(6))
+    begun_by: Mapped[str] = mapped_column(Text)
+    begun_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class RunClient(PortalModel):
+    """One client of a run, the amount that somebody agreed to, and what became of it (`domain.runs`). `claim` is the
+    entry of the client's ledger up to which the balance counted when it was charged: while it may be charged, no other
+    run charges the same balance."""
+
+    __tablename__ = "run_clients"
+    __table_args__ = (Index("uq_run_clients_claim", "business_id", "client_id", "claim", unique=True),)
+
+    business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(12))
+    detail: Mapped[str] = mapped_column(Text)
+    claim: Mapped[int | None] = mapped_column(BigInteger)
+    asked_at: Mapped[datetime | None] = mapped_column(Moment)

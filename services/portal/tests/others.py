@@ -21,6 +21,7 @@ STRIPE = {
     "mode": "test", "allow_client_initiated_payments": True, "mail_and_telephone_orders": False,
     "test_publishable_key": "pk_test_x", "test_secret_key": "…0000",
 }  # fmt: skip
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 INTENT = {"payment_intent_id": "pi_1", "client_secret": "pi_1_secret_x", "publishable_key": "pk_test_x"}
 CARD = {"id": "pm_1", "brand": "visa", "last4": "4242", "expires": "2034-12"}
 
@@ -35,6 +36,10 @@ class Others:
             ("GET", "/clients"): (200, {"items": [client]}),
             ("GET", "/clients/c1"): (200, client),
             ("GET", "/clients/c1/balance"): (200, BALANCE),
+            ("GET", "/clients/c1/overview"): (
+                200,
+                {"client": client, "balance": BALANCE, "invoices": [INVOICE], "sessions": []},
+            ),
             ("GET", "/clients/c1/payment-methods"): (200, {"items": [CARD]}),
             ("GET", "/invoices"): (200, {"items": [INVOICE]}),
             ("GET", "/invoices/INV-000012"): (200, INVOICE),
@@ -43,11 +48,15 @@ class Others:
             ("POST", "/stripe/payment-intents"): (201, INTENT),
             ("POST", "/stripe/payment-intents/pi_1/sync"): (200, {"status": "succeeded", "payment_recorded": True}),
         }
+        self.turns: dict[tuple[str, str], list[tuple[int, Any]]] = {}
         self.asked: list[dict[str, Any]] = []
         self.is_repeat = False
         app = Flask("others")
-        app.add_url_rule("/v1/businesses/<business_id>", view_func=self._answer, defaults={"path": ""})
-        app.add_url_rule("/v1/businesses/<business_id>/<path:path>", view_func=self._answer, methods=["GET", "POST"])
+        app.add_url_rule(
+            "/v1/businesses/<business_id>", view_func=self._answer, defaults={"path": ""}, methods=METHODS
+        )  # fmt: skip
+        app.add_url_rule("/v1/businesses/<business_id>/<path:path>", view_func=self._answer, methods=METHODS)
+        app.add_url_rule("/v1/operations/<path:path>", view_func=self._answer_operator, methods=METHODS)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._server = ThreadedServer(app, "127.0.0.1", port, name="others", threads=4)
@@ -59,9 +68,17 @@ class Others:
     def tell(self, method: str, path: str, status: int, body: Any) -> None:
         self.answers[method, path] = (status, body)
 
+    def tell_in_turn(self, method: str, path: str, answers: list[tuple[int, Any]]) -> None:
+        """One after the other; when they are used up, what was told before."""
+        self.turns[method, path] = list(answers)
+
     def last(self, path: str) -> dict[str, Any]:
         """The last request for a path."""
         return [asked for asked in self.asked if asked["path"] == path][-1]
+
+    def _answer_operator(self, path: str) -> Response:
+        """What is asked of no business stands here below /operations."""
+        return self._answer("*", f"operations/{path}")
 
     def _answer(self, business_id: str, path: str) -> Response:
         path = f"/{path}" if path else ""
@@ -69,13 +86,17 @@ class Others:
         claims = jwt.decode(token, options={"verify_signature": False})
         self.asked.append(
             {
-                "path": path, "claims": claims, "body": request.get_json(silent=True),
-                "key": request.headers.get("Idempotency-Key"),
+                "method": request.method, "path": path, "query": request.args.to_dict(), "claims": claims,
+                "body": request.get_json(silent=True), "key": request.headers.get("Idempotency-Key"),
+                "text": request.get_data(as_text=True), "accept": request.headers.get("Accept"),
             }
         )  # fmt: skip
         missing = {"code": "not_found", "detail": "There is no such thing."}
-        status, body = self.answers.get((request.method, path), (404, missing))
-        response = jsonify(body)
+        turns = self.turns.get((request.method, path))
+        status, body = turns.pop(0) if turns else self.answers.get((request.method, path), (404, missing))
+        response = Response(body, mimetype="application/pdf") if path.endswith(".pdf") else jsonify(body)
+        if path.endswith(".pdf"):
+            response.headers["Content-Disposition"] = 'inline; filename="file.pdf"'
         response.status_code = status
         if self.is_repeat and request.method == "POST":
             response.headers["Idempotent-Replayed"] = "true"

@@ -138,10 +138,17 @@ def test_a_business_that_takes_no_cards(portal: Any, others: Others) -> None:
 
 def test_a_service_that_is_away_is_said_so(portal: Any, others: Others) -> None:
     ada = portal.client()
-    others.tell("GET", "/clients/c1/balance", 503, {"code": "x", "detail": "away"})
+    others.tell("GET", "/payments", 503, {"code": "x", "detail": "away"})
+    page = ada.get("/home")
+    assert page.status_code == 200
+    assert "Payments and receipts cannot be shown right now" in page.text
+    assert "has $30.00 left" in page.text  # the rest of it is there
+    others.tell("GET", "/clients/c1/overview", 503, {"code": "x", "detail": "away"})
     page = ada.get("/home")
     assert page.status_code == 503
-    assert "try again in a moment" in page.text
+    assert "Clients, balances, sessions and invoices cannot be shown right now" in page.text
+    assert "Harmony Music School" in page.text  # which business it is was known before
+    assert "contact <strong>whoever runs Remit for you" in page.text
 
 
 def test_a_receipt_is_fetched_for_whoever_asks(portal: Any, others: Others) -> None:
@@ -150,7 +157,7 @@ def test_a_receipt_is_fetched_for_whoever_asks(portal: Any, others: Others) -> N
     assert receipt.content_type == "application/pdf"
     assert others.last("/payments/p1/receipt.pdf")["claims"]["actor"]["id"] == "c1"
     assert portal.visitor().get("/payments/p1/receipt.pdf").status_code == 303
-    others.tell("GET", "/payments/p2/receipt.pdf", 404, {"code": "not_found", "detail": "There is no such payment."})
+    others.tell("GET", "/payments/p2/receipt.pdf", 404, "There is no such payment.")
     assert portal.staff().get("/payments/p2/receipt.pdf").status_code == 404
 
 
@@ -278,3 +285,12 @@ def test_a_pay_link_of_a_paid_invoice(portal: Any, others: Others) -> None:
     page = portal.visitor().get(path)
     assert "is not waiting to be paid" in page.text
     assert "Pay $45.00" not in page.text
+
+
+def test_pay_assist_begins_with_the_invoice_that_a_link_names(portal: Any, others: Others) -> None:
+    _, found = others.answers["GET", "/clients/c1/overview"]
+    invoices = [INVOICE, {**INVOICE, "id": "i2", "number": "INV-000013"}]
+    others.tell("GET", "/clients/c1/overview", 200, {**found, "invoices": invoices})
+    sam = portal.staff()
+    assert 'value="INV-000012" checked' in sam.get("/assist/c1").text
+    assert 'value="INV-000013" checked' in sam.get("/assist/c1?invoice=INV-000013").text

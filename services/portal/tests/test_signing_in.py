@@ -1,7 +1,7 @@
 """Who gets in: passwords, sessions, throttling, forged forms, invitations."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from common import clock
+from common.testing import eventually
 from portal.commands import invite
 from portal.models import SignedIn, User
+from portal.peers import known
 from portal.usecases import throttle
 from services.portal.tests.others import Others
 from services.portal.tests.support import Portal
@@ -99,7 +101,9 @@ def test_a_forged_form_is_refused(portal: Any) -> None:
 
 def test_an_inactive_client_stays_out(portal: Any, others: Others) -> None:
     ada = portal.client()
-    others.tell("GET", "/clients/c1", 200, {"id": "c1", "name": "Ada", "status": "inactive"})
+    gone = {"id": "c1", "name": "Ada", "status": "inactive"}
+    others.tell("GET", "/clients/c1", 200, gone)
+    others.tell("GET", "/clients/c1/overview", 200, {"client": gone, "balance": {}, "invoices": [], "sessions": []})
     answer = portal.visitor().sign_in("ada@home.example")
     assert answer.status_code == 401
     assert "not right" in answer.text
@@ -126,8 +130,8 @@ def test_where_to_go_next_is_ours(portal: Any) -> None:
     portal.add("staff", "sam@harmony.example")
     for wanted, location in (
         ("/account", "/account"),
-        ("//evil.example/", "/assist"),
-        ("https://e.example", "/assist"),
+        ("//evil.example/", "/clients"),
+        ("https://e.example", "/clients"),
     ):
         sam = portal.visitor()
         answer = sam.post(
@@ -201,3 +205,192 @@ def test_pages_that_take_cards_allow_stripe_and_nothing_else(portal: Any) -> Non
     assert policy["default-src"] == "'none'"
     assert '<script src="https://js.stripe.com/v3/" defer></script>' in page.text
     assert not re.search(r"<script(?! src)|<style| style=| on\w+=", page.text)
+
+
+def mails(others: Others) -> list[dict[str, Any]]:
+    return [asked for asked in others.asked if asked["path"] == "/emails"]
+
+
+def ask_for_link(portal: Portal, others: Others, email: str, business_id: str = "b1") -> str:
+    """The path of the link that is mailed."""
+    others.tell("POST", "/emails", 201, {"id": "m1"})
+    before = len(mails(others))
+    assert portal.visitor().post("/forgot", {"email": email}, page="/forgot").status_code == 200
+    eventually(lambda: len(mails(others)) > before, "the mail")
+    asked = next(mail for mail in mails(others)[before:] if mail["claims"]["business"] == business_id)
+    return str(asked["body"]["link"]).removeprefix(portal.runtime.settings.portal)
+
+
+def test_a_forgotten_password(portal: Any, others: Others) -> None:
+    sam = portal.staff()
+    path = ask_for_link(portal, others, " SAM@harmony.example")
+    asked = mails(others)[-1]
+    assert (asked["body"]["kind"], asked["body"]["to"]) == ("password_reset", "sam@harmony.example")
+    assert asked["claims"]["scope"] == "notifications:write"
+    good_for = datetime.fromisoformat(asked["body"]["good_until"]) - clock.now()
+    assert timedelta(minutes=55) < good_for <= timedelta(hours=1)
+    assert sam.get("/account").status_code == 200  # asking alone ends nothing
+    visitor = portal.visitor()
+    new = {"password": "a long enough one", "again": "a long enough one"}
+    assert "A new password for Sam Staff" in visitor.get(path).text
+    assert visitor.post(path, new, page=path).status_code == 200
+    assert visitor.get(path).status_code == 404  # once
+    assert sam.get("/account").status_code == 303  # every session is over
+    assert visitor.sign_in("sam@harmony.example").status_code == 401
+    assert visitor.sign_in("sam@harmony.example", "a long enough one").status_code == 303
+
+
+def test_a_link_ends_after_an_hour_and_with_the_next_password(
+    portal: Any, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam = portal.staff()
+    first, second = (ask_for_link(portal, others, "sam@harmony.example") for _ in range(2))
+    new = {"old": "four words in a row", "password": "a long enough one", "again": "a long enough one"}
+    assert sam.post("/account/password", new, page="/account").status_code == 303
+    assert portal.visitor().get(first).status_code == 404
+    third = ask_for_link(portal, others, "sam@harmony.example")
+    assert len({first, second, third}) == 3
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=1, minutes=1))
+    assert portal.visitor().get(third).status_code == 404
+
+
+def test_asking_for_a_link_tells_nothing(portal: Any, others: Others) -> None:
+    portal.staff()
+    others.tell("POST", "/emails", 201, {"id": "m1"})
+    known_one = portal.visitor().post("/forgot", {"email": "sam@harmony.example"}, page="/forgot")
+    nobody = portal.visitor().post("/forgot", {"email": "eve@harmony.example"}, page="/forgot")
+    tokens = re.compile(r'name="csrf" value="[^"]+"')
+    said = [tokens.sub("", answer.text).replace("eve@", "sam@") for answer in (known_one, nobody)]
+    assert said[0] == said[1]
+    eventually(lambda: mails(others), "the mail")
+    assert {mail["body"]["to"] for mail in mails(others)} == {"sam@harmony.example"}
+
+
+def test_the_answer_does_not_wait_for_the_mail(portal: Any, others: Others) -> None:
+    portal.staff()
+    others.tell("POST", "/emails", 503, {"code": "x", "detail": "away"})
+    assert "is on its way" in portal.visitor().post("/forgot", {"email": "sam@harmony.example"}, page="/forgot").text
+
+
+def test_a_link_for_each_business_and_none_for_who_is_shut_out(portal: Any, others: Others) -> None:
+    portal.add("client", "ada@home.example", "c1", "b1")
+    portal.add("staff", "ada@home.example", business_id="b2")
+    portal.add("staff", "ada@home.example", business_id="b3")
+    others.tell("GET", "/clients/c1", 200, {"id": "c1", "name": "Ada", "status": "inactive"})
+    with portal.runtime.database.write() as session:
+        session.scalars(select(User).where(User.business_id == "b2")).one().disabled_at = clock.now()
+    ask_for_link(portal, others, "ada@home.example", "b3")
+    assert [mail["claims"]["business"] for mail in mails(others)] == ["b3"]
+
+
+def test_links_are_not_asked_for_without_end(portal: Any, others: Others) -> None:
+    others.tell("POST", "/emails", 201, {"id": "m1"})
+    for number in range(throttle.MAILS):
+        asked = portal.visitor(f"198.51.100.{number}").post("/forgot", {"email": "a@b.example"}, page="/forgot")
+        assert asked.status_code == 200
+    late = portal.visitor("203.0.113.5")
+    assert late.post("/forgot", {"email": " A@b.example"}, page="/forgot").status_code == 429
+    portal.add("staff", "a@b.example")
+    assert late.sign_in("a@b.example").status_code == 303  # signing in is counted apart
+    for number in range(throttle.MAILS_ADDRESS):
+        late.post("/forgot", {"email": f"{number}@b.example"}, page="/forgot")
+    assert late.post("/forgot", {"email": "last@b.example"}, page="/forgot").status_code == 429
+
+
+def test_changing_the_password(portal: Any) -> None:
+    here = portal.staff()
+    there = portal.visitor()
+    there.sign_in("sam@harmony.example")
+    former = here.cookie()
+    good = {"old": "four words in a row", "password": "a long enough one", "again": "a long enough one"}
+    for wrong, words in (
+        ({"old": "not the password"}, "The present password is not right."),
+        ({"again": "another one"}, "The two new ones are not the same."),
+        ({"password": "short", "again": "short"}, "at least 12"),
+    ):
+        refused = here.post("/account/password", {**good, **wrong}, page="/account")
+        assert refused.status_code == 422
+        assert words in refused.text
+    assert there.get("/account").status_code == 200
+    changed = here.post("/account/password", good, page="/account")
+    assert changed.headers["Location"] == "/account?said=password_changed"
+    assert here.cookie() != former
+    assert here.get("/account").status_code == 200  # this one goes on
+    assert there.get("/account").status_code == 303
+    here.http.set_cookie("remit-session", former)
+    assert here.get("/account").status_code == 303
+    assert portal.visitor().sign_in("sam@harmony.example", "a long enough one").status_code == 303
+
+
+def test_guessing_the_present_password_is_slowed_down(portal: Any) -> None:
+    sam = portal.staff()
+    form = {"old": "a guess at it", "password": "a long enough one", "again": "a long enough one"}
+    answers = [sam.post("/account/password", form, page="/account").status_code for _ in range(throttle.LIMIT + 1)]
+    assert answers[-1] == 429
+
+
+def test_a_client_who_became_inactive_is_out_at_the_next_page(
+    portal: Any, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = portal.client()
+    assert ada.get("/account").status_code == 200
+    asked = sum(asked["path"] == "/clients/c1" for asked in others.asked)
+    assert ada.get("/account").status_code == 200
+    assert sum(asked["path"] == "/clients/c1" for asked in others.asked) == asked  # remembered for a moment
+    others.tell("GET", "/clients/c1", 503, {"code": "x", "detail": "away"})
+    portal.service.app.extensions["known"] = known.Known()
+    assert ada.get("/account").status_code == 200  # nobody is thrown out because billing is away
+    others.tell("GET", "/clients/c1", 200, {"id": "c1", "name": "Ada", "status": "inactive"})
+    out = ada.get("/account")
+    assert (out.status_code, out.headers["Location"]) == (303, "/sign-in?next=/account")
+    with portal.runtime.database.read() as session:
+        assert session.scalars(select(SignedIn)).all() == []
+
+
+def test_a_clients_first_page_costs_no_call_more(portal: Any, others: Others) -> None:
+    ada = portal.client()
+    others.asked.clear()
+    page = ada.get("/home")
+    assert "/clients/c1" not in [asked["path"] for asked in others.asked]
+    assert int(re.search(r'calls;desc="(\d+)"', page.headers["Server-Timing"])[1]) <= 5  # type: ignore[index]
+    ada.get("/account")
+    assert "/clients/c1" not in [asked["path"] for asked in others.asked]  # its answer was remembered
+
+
+def test_a_link_of_somebody_who_is_disabled(portal: Any, others: Others) -> None:
+    portal.staff()
+    path = ask_for_link(portal, others, "sam@harmony.example")
+    with portal.runtime.database.write() as session:
+        session.scalars(select(User)).one().disabled_at = clock.now()
+    assert portal.visitor().get(path).status_code == 404
+
+
+def test_a_form_of_somebody_who_is_out_is_not_where_to_go_next(portal: Any) -> None:
+    sam = portal.staff()
+    page = sam.get("/account").text
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token is not None
+    portal.visitor().sign_in("sam@harmony.example")
+    with portal.runtime.database.write() as session:
+        session.query(SignedIn).delete()
+    answer = sam.http.post("/account/password", data={"csrf": token[1]})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+
+
+def test_one_business_that_cannot_mail_does_not_stop_the_next(portal: Any, others: Others) -> None:
+    portal.add("client", "ada@home.example", "gone", "b1")  # billing knows no such client
+    portal.add("staff", "ada@home.example", business_id="b2")
+    assert ask_for_link(portal, others, "ada@home.example", "b2").startswith("/welcome?business=b2")
+
+
+def test_the_command_invites_nobody_who_is_disabled(portal: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    portal.staff()
+    arguments = ["--business", "b1", "--email", "sam@harmony.example", "--role", "staff"]
+    assert invite(portal.runtime, [*arguments, "--operator"]) == 0
+    with portal.runtime.database.write() as session:
+        sam = session.scalars(select(User)).one()
+        assert sam.is_operator
+        sam.disabled_at = clock.now()
+    assert invite(portal.runtime, arguments) == 1
+    assert "is disabled" in capsys.readouterr().out

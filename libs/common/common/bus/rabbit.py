@@ -16,7 +16,7 @@ import kombu
 from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 
-from common import logs, topology
+from common import crash, logs, topology
 from common.bus import BusUnavailable
 from common.db import is_contended, is_unavailable
 from common.inbox import Consumer, Delivery
@@ -35,11 +35,11 @@ log = logs.get("bus")
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
 
 
-def connect(amqp_url: str) -> kombu.Connection:
+def connect(amqp_url: str, timeout_seconds: float = CONNECT_TIMEOUT_SECONDS) -> kombu.Connection:
     """An open connection; raises one of BROKER_ERRORS."""
     connection = kombu.Connection(
         amqp_url,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        connect_timeout=timeout_seconds,
         heartbeat=HEARTBEAT_SECONDS,
         transport_options={
             "read_timeout": CONFIRM_TIMEOUT_SECONDS,
@@ -77,6 +77,24 @@ def depths(amqp_url: str) -> dict[str, int]:
             service: channel.queue_declare(topology.queue_of(service), passive=True).message_count
             for service in topology.SUBSCRIPTIONS
         }
+
+
+def purge(amqp_url: str) -> int:
+    """Throw away what waits in every service's queue, declaring those that are missing; answers how many went."""
+    declare(amqp_url)
+    with connect(amqp_url) as connection:
+        channel = connection.default_channel
+        return sum(channel.queue_purge(topology.queue_of(service)) or 0 for service in topology.SUBSCRIPTIONS)
+
+
+def depth(amqp_url: str, service: str, timeout_seconds: float) -> int | None:
+    """Messages ready in one service's queue; None when the broker does not say, or there is no such queue."""
+    try:
+        with connect(amqp_url, timeout_seconds) as connection:
+            queue = connection.default_channel.queue_declare(topology.queue_of(service), passive=True)
+            return int(queue.message_count)
+    except BROKER_ERRORS:
+        return None
 
 
 class RabbitBus:
@@ -223,6 +241,7 @@ class _Pump:
         self._batch_size = batch_size
         self._gather_seconds = gather_seconds
         self._buffer: list[Any] = []
+        self._next_at = 0.0
         self._connection = connect(amqp_url)
         self._channel = self._connection.channel()
         # Bytes as they came: a body decoded by the encoding that a message claims may not even be text again.
@@ -245,20 +264,20 @@ class _Pump:
                 batch = self._buffer[: self._batch_size]
                 del self._buffer[: self._batch_size]
                 self._consumer.consume([_delivery(message) for message in batch])
+                crash.here("handled")
                 self._channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+                self._next_at = time.monotonic() + self._gather_seconds
             self._connection.heartbeat_check()
 
     def _fill(self) -> None:
-        """Wait for a first message, then gather for a moment what comes with it, up to a batch."""
-        until = time.monotonic() + self._gather_seconds if self._buffer else None
+        """Wait for a first message, and take what is there with it, up to a batch. One begins at least `gather_seconds`
+        after the last has ended: at once after a rest, and with company under load."""
         while len(self._buffer) < self._batch_size:
-            timeout = IDLE_SECONDS if until is None else max(0.0, until - time.monotonic())
+            timeout = max(0.0, self._next_at - time.monotonic()) if self._buffer else IDLE_SECONDS
             try:
                 self._connection.drain_events(timeout=timeout)
             except TimeoutError:
                 return
-            if until is None:
-                until = time.monotonic() + self._gather_seconds
 
     def close(self) -> None:
         with contextlib.suppress(*BROKER_ERRORS, RuntimeError):

@@ -7,10 +7,12 @@ carries CloudEvents 1.0 names, and everything else stands under `data`.
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
 
 from common import clock
 from common.ids import new_id
@@ -33,6 +35,10 @@ ENVELOPE = {
 
 class UndecodableEvent(Exception):
     """A body that is not an event this system knows; the message says what is wrong with it."""
+
+
+# What pydantic keeps of a model besides its fields.
+_UNUSED = (("__pydantic_extra__", None), ("__pydantic_private__", None))
 
 
 class Event(BaseModel):
@@ -90,12 +96,28 @@ class Event(BaseModel):
         )
 
     @classmethod
+    def known(cls, **values: Any) -> Self:
+        """An event of values that are known to be right: nothing is checked, and filled in is only what has a plain
+        default. For those who make thousands at once, a tenth of what checking takes."""
+        values = _defaults(cls) | values
+        event = cls.__new__(cls)
+        for name, value in (("__dict__", values), ("__pydantic_fields_set__", set(values)), *_UNUSED):
+            object.__setattr__(event, name, value)
+        return event
+
+    @classmethod
     def from_envelope(cls, envelope: dict[str, Any]) -> Self:
         values = dict(envelope["data"])
         for name, wire_name in ENVELOPE.items():
             values[name] = envelope.get(wire_name)
         values["producer"] = str(values["producer"] or "").removeprefix("/remit/")
         return cls.model_validate(values)
+
+
+@cache
+def _defaults(event_type: type[Event]) -> dict[str, Any]:
+    fields = event_type.model_fields.items()
+    return {name: field.default for name, field in fields if field.default is not PydanticUndefined}
 
 
 def _plain(value: Any) -> Any:
@@ -108,18 +130,25 @@ def _plain(value: Any) -> Any:
 REGISTRY: dict[str, type[Event]] = {}
 
 
+@cache
 def snake(name: str) -> str:
     """PaymentRecorded → payment_recorded."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+@cache
 def schema_of(event_type: type[Event]) -> str:
     return f"urn:remit:event:{snake(event_type.__name__)}.v{event_type.version}"
 
 
 def caused_by(cause: Event) -> dict[str, Any]:
     """Keyword arguments that tie a new event to the one that brought it about."""
-    return {"correlation_id": cause.correlation_id or cause.event_id, "causation_id": cause.event_id}
+    return {"correlation_id": correlation_of(cause), "causation_id": cause.event_id}
+
+
+def correlation_of(event: Event) -> str:
+    """What the event belongs to: itself when nothing brought it about."""
+    return event.correlation_id or event.event_id
 
 
 def decode(body: bytes) -> Event:

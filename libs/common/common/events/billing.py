@@ -233,6 +233,19 @@ class ReminderDue(Event):
     pay_url: str
 
 
+class BalanceEmailRequested(Event):
+    """A client is to be e-mailed what they owe now, because somebody asked for it. `pay_url` leads to paying it."""
+
+    producers = ("billing",)
+    subject_field: ClassVar[str] = "client_id"
+
+    client_id: str
+    request_id: str
+    owed_minor: int = Field(gt=0)
+    currency: str
+    pay_url: str
+
+
 class DriftFound(Event):
     """The proof of the books found figures that do not agree. `findings` are sentences, the first hundred."""
 

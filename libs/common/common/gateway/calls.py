@@ -1,10 +1,12 @@
 """What a call to a gateway can come to besides its answer, and how our own callers are told."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from common.errors import Conflict, Unavailable
 from common.jobs import GiveUp, TryLater
+from common.metrics import GATEWAY_CALL_SECONDS
 
 
 class Refused(Exception):
@@ -17,6 +19,27 @@ class Refused(Exception):
 
 class Unknown(Exception):
     """Nobody knows whether the gateway did it: no answer, or one that says nothing of it. It is asked later."""
+
+
+@contextmanager
+def timed(gateway: str) -> Iterator[None]:
+    """Count a call to a gateway by what came of it, and how long that took. Decorates a function as well."""
+    started = time.perf_counter()
+    outcome = "error"
+    try:
+        yield
+        outcome = "ok"
+    except Refused:
+        outcome = "refused"
+        raise
+    except TryLater:
+        outcome = "later"
+        raise
+    except Unknown:
+        outcome = "unknown"
+        raise
+    finally:
+        GATEWAY_CALL_SECONDS.labels(gateway, outcome).observe(time.perf_counter() - started)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from common.gateway import facts
 from common.gateway.calls import Refused, Unknown
 from common.gateway.fact import Fact
 from common.jobs import TryLater
+from common.metrics import DRIFT_FOUND
 from common.runtime import Runtime
 
 log = logs.get("reconcile")
@@ -23,6 +24,7 @@ class Report:
     """`drift` names each payment and the kind of difference: `amount` or `fee` told here otherwise than the gateway
     shows it now, or what the gateway's own part adds. Figures in minor units."""
 
+    service: str
     since: datetime
     id_field: str
     compared: int = 0
@@ -42,6 +44,7 @@ class Report:
                 self.differs(payment_id, kind, here=here, there=fact.amount_minor)
 
     def differs(self, payment_id: str, kind: str, **figures: int | None) -> None:
+        DRIFT_FOUND.labels(self.service).inc()
         self.differences.append({self.id_field: payment_id, "kind": kind, **figures})
 
     def as_json(self) -> dict[str, Any]:

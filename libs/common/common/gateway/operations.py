@@ -7,22 +7,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from common import clock
+from common import clock, crash
 from common.db import Database, insert_or
 from common.errors import Invalid, Unavailable
 from common.gateway.calls import Refused, Unknown, plainly
 from common.gateway.models import Operation
 from common.ids import new_id
 from common.jobs import TryLater
+from common.metrics import OPERATIONS_UNKNOWN
 from common.runtime import Runtime
 
 UNKNOWN = "outcome_unknown"
 HANDED_OUT = "client_secret"
 # After this a gateway shows whatever it has made: its own work on a request is long over.
 SETTLED = timedelta(minutes=5)
+UNDER_WAY = timedelta(seconds=60)
 
 
 def run(
@@ -65,6 +67,7 @@ def run(
         _note(database, operation, "refused")
         with plainly(gateway):
             raise error
+    crash.here("gateway_answered")
     with database.write() as session:
         held = session.get_one(Operation, (business_id, operation.operation_id), with_for_update=True)
         if held.state == "done":
@@ -144,10 +147,18 @@ def _note(database: Database, operation: Operation, state: str) -> None:
             held.state = state
 
 
+def measure(service: str, session: Session) -> None:
+    """How many operations nobody knows the outcome of, those of the last minute left out: they may be under way."""
+    unknown = select(func.count()).where(
+        Operation.state.in_(("started", "unknown")), Operation.started_at < clock.now() - UNDER_WAY
+    )
+    OPERATIONS_UNKNOWN.labels(service).set(session.execute(unknown).scalar_one())
+
+
 def find_unknown(runtime: Runtime, reconcile: Callable[[Runtime, str, datetime], object]) -> None:
     """Find out what became of operations that nobody knows the outcome of: `reconcile(runtime, business_id, since)`
     asks the gateway for what it has, and tells it."""
-    before = clock.now() - timedelta(seconds=60)
+    before = clock.now() - UNDER_WAY
     with runtime.database.read() as session:
         waiting = session.execute(
             select(Operation.business_id, Operation.operation_id, Operation.started_at)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.orm import Session
 
 from common import jobs
+from common.events import correlation_of
 from common.events.payments import RefundRequested
 
 JOB = "refund"
@@ -21,6 +22,7 @@ def queue_for(gateway: str) -> Callable[[Sequence[RefundRequested], Session], No
                 "gateway_payment_id": event.gateway_payment_id,
                 "amount_minor": event.amount_minor,
                 "currency": event.currency,
+                jobs.CORRELATION: correlation_of(event),
             })
             for event in events
             if event.gateway == gateway

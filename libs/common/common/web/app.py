@@ -18,17 +18,22 @@ from flask_openapi3 import Info, OpenAPI
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from sqlalchemy.orm import Session
 
-from common import errors
+from common import errors, logs
 from common.auth import Caller
-from common.context import correlate
+from common.context import EVERY_BUSINESS, confine, correlate, unconfine
 from common.ids import new_id
 from common.metrics import REQUEST_SECONDS, REQUESTS
 from common.runtime import Runtime
 from common.web import idempotency, problems
 
+log = logs.get("web")
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
+ANY_JSON: dict[str, Any] = {"description": "Done", "content": {"application/json": {"schema": {}}}}
+CSV: dict[str, Any] = {"description": "The rows", "content": {"text/csv": {"schema": {"type": "string"}}}}
+PDF: dict[str, Any] = {"description": "The document", "content": {"application/pdf": {"schema": {"type": "string"}}}}
 B = "/v1/businesses/<string:business_id>"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,19 +47,22 @@ class Rules:
     idempotent: bool = True
     max_body_bytes: int = MAX_BODY_BYTES
     in_stages: bool = False
+    every_business: bool = False
 
 
 def endpoint(
-    scope: str, *, idempotent: bool = True, max_body_bytes: int = MAX_BODY_BYTES, in_stages: bool = False
-) -> Callable[[View], View]:
+    scope: str, *, idempotent: bool = True, max_body_bytes: int = MAX_BODY_BYTES, in_stages: bool = False,
+    every_business: bool = False,
+) -> Callable[[View], View]:  # fmt: skip
     """Declare a view's rules: the scope its caller needs; whether an Idempotency-Key is honoured (on POST).
 
     A view `in_stages` calls the outside: it opens its own transactions before and after the call, never round it, and
-    keeps its Idempotency-Key itself, with the operation that it commits first.
+    keeps its Idempotency-Key itself, with the operation that it commits first. A token for one business does not reach
+    what is for `every_business`.
     """
 
     def declare(view: View) -> View:
-        view.rules = Rules(scope, idempotent, max_body_bytes, in_stages)  # type: ignore[attr-defined]
+        view.rules = Rules(scope, idempotent, max_body_bytes, in_stages, every_business)  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -86,12 +94,24 @@ class _Json(DefaultJSONProvider):
 class RemitApp(OpenAPI):
     """Flask with Remit's edge: authentication before anything is parsed, then one transaction round the view."""
 
+    def generate_spec_json(self) -> None:
+        """The OpenAPI document, with what every endpoint answers: a problem where it refuses, JSON where it says no
+        other."""
+        super().generate_spec_json()  # type: ignore[no-untyped-call]
+        self.spec_json["components"]["schemas"] |= {"Problem": problems.SCHEMA}
+        self.spec_json["components"]["schemas"].pop(self.validation_error_model.__name__, None)
+        for operations in self.spec_json["paths"].values():
+            for operation in operations.values():
+                answers = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+                operation["responses"] = (answers or {"200": ANY_JSON}) | problems.ANSWERS
+
     def dispatch_request(self) -> Any:
         view = self.view_functions.get(request.endpoint or "")
         rules: Rules | None = getattr(view, "rules", None)
         if rules is None:
             return super().dispatch_request()
         g.caller = _authenticate(rules)
+        _confine(g.caller)
         request.max_content_length = rules.max_body_bytes
         database = runtime().database
         if rules.in_stages:
@@ -138,13 +158,28 @@ def _authenticate(rules: Rules) -> Caller:
         )
     who = runtime().verifier.verify(token.strip())
     who.require(rules.scope)
+    if rules.every_business:
+        who.require_every_business()
     if "business_id" in (request.view_args or {}):
         who.require_business(str((request.view_args or {})["business_id"]))
     return who
 
 
+def _confine(caller: Caller) -> None:
+    """Whose rows are seen where the path does not say it: those of the caller's business, or all of them."""
+    if "business_id" in (request.view_args or {}):
+        return
+    if caller.business == EVERY_BUSINESS:
+        unconfine()
+    else:
+        confine(caller.business)
+
+
 def create_app(runtime: Runtime) -> Flask:
-    """The WSGI application of one service: the JSON API of its blueprints, or the app that it brings."""
+    """The WSGI application of one service: the JSON API of its blueprints and what operators ask of every service, or
+    the app that it brings."""
+    from common.web import operations  # noqa: PLC0415 - its views are declared with what stands here
+
     service = runtime.service
     if service.make_app is not None:
         return service.make_app(runtime)
@@ -161,7 +196,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 32 * 1024 * 1024
     equip(app, runtime)
     problems.register(app)
-    for blueprint in service.blueprints():
+    for blueprint in (*service.blueprints(), operations.blueprint()):
         app.register_api(blueprint)
     return app
 
@@ -185,6 +220,7 @@ def _observe(app: Flask, service: str) -> None:
         correlation = request.headers.get("X-Correlation-Id", "")
         correlation = correlation if _REQUEST_ID.fullmatch(correlation) else g.request_id
         correlate(correlation)
+        confine((request.view_args or {}).get("business_id"))  # callers are checked against it before it is used
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
     @app.after_request
@@ -192,6 +228,9 @@ def _observe(app: Flask, service: str) -> None:
         route = request.url_rule.rule if request.url_rule else "unknown"
         REQUESTS.labels(service, request.method, route, response.status_code).inc()
         REQUEST_SECONDS.labels(service, route).observe(time.perf_counter() - g.started_at)
+        if request.method not in ("GET", "HEAD"):  # the route, not the address: that may hold what makes a link work
+            took_ms = round((time.perf_counter() - g.started_at) * 1000, 1)
+            log.info("answered", method=request.method, route=route, status=response.status_code, took_ms=took_ms)
         response.headers["X-Request-Id"] = g.request_id
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -209,7 +248,7 @@ def _add_health(app: Flask, runtime: Runtime) -> None:
 
     def metrics() -> Response:
         if not _is_local(request.remote_addr) or "X-Forwarded-For" in request.headers:
-            _authenticate(Rules("operator"))
+            _authenticate(Rules("operations:read"))
         if runtime.metrics_dir is None:
             return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
         registry = CollectorRegistry()

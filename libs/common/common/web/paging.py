@@ -2,12 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 
 from common.errors import Invalid
+
+_READ: dict[type, Callable[[Any], Any]] = {date: date.fromisoformat, datetime: datetime.fromisoformat}
 
 
 def encode_cursor(key: Sequence[Any]) -> str:
@@ -15,14 +18,17 @@ def encode_cursor(key: Sequence[Any]) -> str:
 
 
 def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
-    """The sort key in `cursor`, checked against `types`; None when there is no cursor. Raises Invalid."""
+    """The sort key in `cursor`, checked against `types`; None when there is no cursor. Raises Invalid. Dates and
+    moments stand in it as text."""
     if cursor is None:
         return None
     try:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(key, list) and [type(part) for part in key] == list(types):
-            return tuple(key)
-    except (binascii.Error, ValueError):
+        if isinstance(key, list) and len(key) == len(types):
+            parts = [_READ.get(kind, _as_it_is)(part) for part, kind in zip(key, types, strict=True)]
+            if [type(part) for part in parts] == list(types):
+                return tuple(parts)
+    except (binascii.Error, ValueError, TypeError):
         pass
     raise Invalid("cursor_invalid", "This cursor does not belong to this list; start again without one.")
 
@@ -30,3 +36,7 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
 def page(items: Sequence[Any], limit: int, next_key: Sequence[Any] | None) -> dict[str, Any]:
     """The answer of a list: `items` (at most `limit`) and the cursor of the next page."""
     return {"items": items[:limit], "next_cursor": encode_cursor(next_key) if next_key is not None else None}
+
+
+def _as_it_is(part: Any) -> Any:
+    return part

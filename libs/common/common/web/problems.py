@@ -19,6 +19,62 @@ STATUS: dict[type[errors.Refused], int] = {
     errors.Unavailable: 503,
 }
 MAX_ERRORS_SHOWN = 500
+# What OpenAPI documents say of a problem, and of the statuses that any endpoint may answer with one.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What was refused and why (RFC 9457)",
+    "required": ["type", "title", "status", "code", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "For programs; it never changes"},
+        "detail": {"type": "string", "description": "For people: what to do next"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "message": {"type": "string"},
+                    "row": {"type": ["integer", "null"]},
+                },
+            },
+        },
+    },
+}
+ANSWERS: dict[str, Any] = {
+    str(status): {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        400: "This is no request that can be read",
+        401: "No good token",
+        403: "The token does not reach this",
+        404: "It is not there, or not for this token",
+        405: "This path does not take this method",
+        409: "It does not fit what is there",
+        413: "The body is too large",
+        415: "The body is of another type than this takes",
+        422: "Something in the request is not right; `errors` says what",
+        503: "Something that is needed for this does not answer; ask again",
+    }.items()
+}
+# pydantic's complaints that people meet in forms and files, in words for them.
+PLAIN = {
+    "missing": "this is missing",
+    "string_too_long": "use at most {max_length} characters",
+    "date_parsing": "write the day as year-month-day, such as 2026-03-31",
+    "date_from_datetime_parsing": "write the day as year-month-day, such as 2026-03-31",
+    "date_from_datetime_inexact": "write the day as year-month-day, such as 2026-03-31",
+    "literal_error": "this must be {expected}",
+    "greater_than": "this must be more than {gt}",
+    "greater_than_equal": "this must be at least {ge}",
+    "less_than_equal": "this must be at most {le}",
+}
 
 log = logs.get("web")
 
@@ -61,11 +117,17 @@ def field_errors(error: ValidationError, rows_field: str | None = None) -> list[
         if rows_field is not None and len(loc) > 1 and loc[0] == rows_field and isinstance(loc[1], int):
             row, loc = loc[1] + 1, loc[2:]
         names = [str(part) for part in loc if not str(part).startswith(("function-", "constrained-", "nullable"))]
-        message = item["msg"].removeprefix("Value error, ")
+        message = _plainly(item["type"], item.get("ctx", {}), item["msg"].removeprefix("Value error, "))
         if not loc and item["type"] in ("model_type", "dict_type"):
             message = "a JSON object is expected, sent as application/json"
         found.append(errors.FieldError(".".join(names) or "body", message, row))
     return found
+
+
+def _plainly(kind: str, facts: dict[str, Any], message: str) -> str:
+    if kind == "string_too_short" and facts.get("min_length") == 1:
+        return "this may not be empty"
+    return PLAIN[kind].format(**facts) if kind in PLAIN else message
 
 
 def from_validation(error: ValidationError) -> Response:

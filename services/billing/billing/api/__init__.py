@@ -15,10 +15,11 @@ def blueprints() -> Sequence[APIBlueprint]:
         clients,
         credit,
         invoices,
+        overview,
         reports,
         schedules,
         sessions,
     )
 
-    resources = (businesses, clients, balances, catalog, sessions, invoices, credit, schedules, reports)
+    resources = (businesses, clients, overview, balances, catalog, sessions, invoices, credit, schedules, reports)
     return [*(resource.api for resource in resources), feed.blueprint()]

@@ -1,20 +1,27 @@
 """The catalogue: what a business sells by the session."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
+from flask import request
+from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field, StrictBool, StrictInt
-from sqlalchemy import select, tuple_
 
 from billing.models import CatalogService
+from billing.reports import catalog as reports
 from billing.usecases import businesses, catalog
-from common.web.app import B, caller, endpoint, session
+from common.db import Database
+from common.money import to_decimal
+from common.web import csv as csv_out
+from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, PageQuery
 from common.web.paging import decode_cursor, page
 
 api = APIBlueprint("catalog", __name__, abp_tags=[Tag(name="Services")], abp_security=[{"bearer": []}])
 
 MAX_MINUTES = 24 * 60
+CSV_HEADER = ("id", "name", "price", "currency", "duration_minutes", "active")
 
 
 class ServicePath(BusinessPath):
@@ -37,6 +44,8 @@ class ServiceChanges(Body):
 
 class ServicesQuery(PageQuery):
     active: bool | None = None
+    q: str | None = Field(default=None, max_length=200, description="A part of the name")
+    sort: Literal["name", "-name", "price", "-price", "minutes", "-minutes"] = "name"
 
 
 class ServiceAnswer(BaseModel):
@@ -74,19 +83,18 @@ def add_service(path: BusinessPath, body: NewService) -> tuple[dict[str, Any], i
 
 @api.get(f"{B}/services")
 @endpoint("billing:read")
-def list_services(path: BusinessPath, query: ServicesQuery) -> dict[str, Any]:
-    """Services by name"""
+def list_services(path: BusinessPath, query: ServicesQuery) -> dict[str, Any] | Response:
+    """Services by name unless `sort` says otherwise; as CSV with `Accept: text/csv`"""
     business = businesses.find(session(), path.business_id)
-    found = select(CatalogService).where(CatalogService.business_id == path.business_id)
-    if query.active is not None:
-        found = found.where(CatalogService.active == query.active)
-    if (after := decode_cursor(query.cursor, str, str)) is not None:
-        found = found.where(tuple_(CatalogService.name, CatalogService.service_id) > tuple_(*after))
-    found = found.order_by(CatalogService.name, CatalogService.service_id).limit(query.limit + 1)
-    rows = session().scalars(found).all()
-    last = rows[query.limit - 1] if len(rows) > query.limit else None
-    items = [as_json(row, business.currency) for row in rows]
-    return page(items, query.limit, [last.name, last.service_id] if last else None)
+    filters = reports.ServiceFilters(path.business_id, query.active, query.q)
+    if request.accept_mimetypes.best == "text/csv":
+        rows = _csv_rows(runtime().database, filters, query.sort, business.currency)
+        return csv_out.stream(CSV_HEADER, rows, "services.csv")
+    after = decode_cursor(query.cursor, str if query.sort.removeprefix("-") == "name" else int, str)
+    found = session().scalars(reports.services(filters, after, query.sort).limit(query.limit + 1)).all()
+    last = found[query.limit - 1] if len(found) > query.limit else None
+    items = [as_json(row, business.currency) for row in found]
+    return page(items, query.limit, reports.place_of(last, query.sort) if last else None)
 
 
 @api.get(f"{B}/services/<string:service_id>", responses={200: ServiceAnswer})
@@ -105,3 +113,13 @@ def change_service(path: ServicePath, body: ServiceChanges) -> dict[str, Any]:
     business = businesses.find(session(), path.business_id)
     changes = body.model_dump(exclude_none=True)
     return as_json(catalog.change(session(), path.business_id, path.service_id, changes), business.currency)
+
+
+def _csv_rows(
+    database: Database, filters: reports.ServiceFilters, sort: str, currency: str
+) -> Iterator[list[Any]]:  # fmt: skip
+    with database.read() as reading:
+        for service in reading.scalars(reports.services(filters, None, sort).execution_options(yield_per=500)):
+            line = {**as_json(service, currency), "price": to_decimal(service.price_minor, currency)}
+            yield [line[column] for column in CSV_HEADER]
+            reading.expunge(service)

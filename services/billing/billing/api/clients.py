@@ -20,7 +20,7 @@ from common.errors import FieldError, Invalid
 from common.money import MAX_AMOUNT_MINOR, MoneyError, parse_major, to_decimal
 from common.standing import effective_status
 from common.web import csv as csv_out
-from common.web.app import B, caller, endpoint, runtime, session
+from common.web.app import ANY_JSON, B, caller, endpoint, runtime, session
 from common.web.fields import Body, BusinessPath, Id, Line, OptionalEmail, OptionalLine, PageQuery
 from common.web.paging import decode_cursor, page
 from common.web.problems import field_errors
@@ -123,7 +123,7 @@ def register_client(path: BusinessPath, body: NewClient) -> tuple[dict[str, Any]
     return as_json(row, clock.today(business.time_zone)), 201
 
 
-@api.post(f"{B}/clients/batch")
+@api.post(f"{B}/clients/batch", responses={201: ANY_JSON})
 @endpoint("billing:write", max_body_bytes=BATCH_BYTES)
 def register_clients(path: BusinessPath, raw: NewClients) -> tuple[dict[str, Any], int]:
     """Add many clients, all or none, as JSON or CSV"""
@@ -235,7 +235,17 @@ def _parse_csv(body: bytes, currency: str) -> list[NewClient]:
             "csv_not_utf8", "The file is not UTF-8 text. Save it as CSV UTF-8 and send it again.",
             [FieldError("file", "this row is not UTF-8", max(bad_row, 1))],
         ) from None  # fmt: skip
-    reader = csv.DictReader(io.StringIO(text), restkey="extra")
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="extra")
+    try:
+        return _clients_of(reader, currency)
+    except csv.Error as error:
+        raise Invalid(
+            "csv_unreadable",
+            f"Line {reader.line_num} cannot be read ({error}). Check its quotation marks and line ends.",
+        ) from error
+
+
+def _clients_of(reader: "csv.DictReader[str]", currency: str) -> list[NewClient]:
     columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
     if "name" not in columns or not set(columns) <= set(CSV_COLUMNS):
         raise Invalid(

@@ -10,7 +10,7 @@ from billing.api.invoices import shown
 from billing.reports import invoices as reports
 from billing.usecases import accounts, allocations, businesses, invoices
 from common.errors import NotFound
-from common.web.app import B, caller, endpoint, session
+from common.web.app import ANY_JSON, B, caller, endpoint, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Line, PageQuery
 from common.web.paging import decode_cursor, page
 
@@ -30,7 +30,7 @@ class FlagsQuery(PageQuery):
     client_id: str | None = Field(default=None, max_length=64)
 
 
-@api.post(f"{B}/clients/<string:client_id>/allocations")
+@api.post(f"{B}/clients/<string:client_id>/allocations", responses={201: ANY_JSON})
 @endpoint("billing:write")
 def apply_credit(path: ClientPath, body: AllocationsBody) -> tuple[dict[str, Any], int]:
     """Set the client's credit against invoices, as much to each as is told; all or nothing"""

@@ -21,7 +21,7 @@ from common.db import Database
 from common.errors import NotFound
 from common.money import format_money, to_decimal
 from common.web import csv as csv_out
-from common.web.app import B, caller, endpoint, runtime, session
+from common.web.app import ANY_JSON, PDF, B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, OptionalText, PageQuery
 from common.web.paging import decode_cursor, page
 
@@ -80,6 +80,10 @@ class InvoicesQuery(PageQuery):
     status: Literal["draft", "pending", "paid", "void"] | None = None
     client_id: str | None = Field(default=None, max_length=64)
     overdue: bool | None = None
+    sort: Literal["made", "-made", "due", "-due", "total", "-total"] = "-made"
+
+
+PLACES: dict[str, tuple[type, ...]] = {"made": (str,), "due": (date, str), "total": (int, str)}
 
 
 @api.post(f"{B}/invoices", responses={201: InvoiceAnswer})
@@ -102,7 +106,7 @@ def create_invoice(path: BusinessPath, body: NewInvoice) -> tuple[dict[str, Any]
 @api.get(f"{B}/invoices")
 @endpoint("billing:read")
 def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any] | Response:
-    """Invoices, the newest first; as CSV with `Accept: text/csv`"""
+    """Invoices, the newest first unless `sort` says otherwise; as CSV with `Accept: text/csv`"""
     business = businesses.find(session(), path.business_id)
     own = caller().client_id
     if own is not None and query.client_id not in (None, own):
@@ -112,13 +116,12 @@ def list_invoices(path: BusinessPath, query: InvoicesQuery) -> dict[str, Any] | 
         drafts=own is None,
     )  # fmt: skip
     if request.accept_mimetypes.best == "text/csv":
-        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters), "invoices.csv")
-    rows = session().execute(
-        reports.invoices(filters, decode_cursor(query.cursor, str)).limit(query.limit + 1)
-    ).all()  # fmt: skip
+        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters, query.sort), "invoices.csv")
+    after = decode_cursor(query.cursor, *PLACES[query.sort.removeprefix("-")])
+    rows = session().execute(reports.invoices(filters, after, query.sort).limit(query.limit + 1)).all()
     last = rows[query.limit - 1][0] if len(rows) > query.limit else None
     items = [reports.as_json(invoice, name, filters.today) for invoice, name in rows]
-    return page(items, query.limit, [last.invoice_id] if last else None)
+    return page(items, query.limit, reports.place_of(last, query.sort) if last else None)
 
 
 @api.get(f"{B}/invoices/<string:reference>", responses={200: InvoiceAnswer})
@@ -129,7 +132,7 @@ def get_invoice(path: InvoicePath) -> dict[str, Any]:
     return shown(business, _visible(path)[0])
 
 
-@api.get(f"{B}/invoices/<string:reference>.pdf")
+@api.get(f"{B}/invoices/<string:reference>.pdf", responses={200: PDF})
 @endpoint("billing:read")
 def get_invoice_pdf(path: InvoicePath) -> Response:
     """The invoice as PDF"""
@@ -161,7 +164,7 @@ def void_invoice(path: InvoicePath, body: VoidBody) -> dict[str, Any]:
     return shown(business, invoices.void(session(), business, path.reference, body.reason, caller().actor))
 
 
-@api.post(f"{B}/invoices/<string:reference>/email")
+@api.post(f"{B}/invoices/<string:reference>/email", responses={202: ANY_JSON})
 @endpoint("billing:write")
 def email_invoice(path: InvoicePath) -> tuple[dict[str, Any], int]:
     """E-mail the invoice to its client, with a link to pay what is still to be paid"""
@@ -173,9 +176,10 @@ def email_invoice(path: InvoicePath) -> tuple[dict[str, Any], int]:
     }, 202
 
 
-def _csv_rows(database: Database, filters: reports.InvoiceFilters) -> Iterator[list[Any]]:
+def _csv_rows(database: Database, filters: reports.InvoiceFilters, sort: str) -> Iterator[list[Any]]:
     with database.read() as reading:
-        for invoice, name in reading.execute(reports.invoices(filters, None).execution_options(yield_per=500)):
+        rows = reports.invoices(filters, None, sort).execution_options(yield_per=500)
+        for invoice, name in reading.execute(rows):
             line = reports.as_json(invoice, name, filters.today)
             for column in ("total", "paid", "outstanding"):
                 line[column] = to_decimal(line[f"{column}_minor"], invoice.currency)

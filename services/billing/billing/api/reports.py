@@ -23,7 +23,7 @@ from common.db import Database
 from common.errors import FieldError, Invalid
 from common.money import describe_balance, format_money, to_decimal
 from common.web import csv as csv_out
-from common.web.app import B, caller, endpoint, runtime, session
+from common.web.app import CSV, PDF, B, caller, endpoint, runtime, session
 from common.web.fields import BusinessPath, PageQuery, Query
 from common.web.paging import decode_cursor, page
 
@@ -140,7 +140,7 @@ def get_statement(path: ClientPath, query: RangeQuery) -> dict[str, Any]:
     }
 
 
-@api.get(f"{B}/clients/<string:client_id>/statement.pdf")
+@api.get(f"{B}/clients/<string:client_id>/statement.pdf", responses={200: PDF})
 @endpoint("billing:read")
 def get_statement_pdf(path: ClientPath, query: RangeQuery) -> Response:
     """The statement as PDF"""
@@ -151,7 +151,7 @@ def get_statement_pdf(path: ClientPath, query: RangeQuery) -> Response:
     return Response(content, content_type="application/pdf", headers=headers)
 
 
-@api.get(f"{B}/clients/<string:client_id>/statement.csv")
+@api.get(f"{B}/clients/<string:client_id>/statement.csv", responses={200: CSV})
 @endpoint("billing:read")
 def get_statement_csv(path: ClientPath, query: RangeQuery) -> Response:
     """The statement as CSV, its first and last rows being the opening and closing balance"""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from flask import request
 from flask.wrappers import Response
@@ -11,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from billing.api.clients import ClientPath
 from billing.domain.calendar import day_bounds
-from billing.models import ServiceSession
+from billing.models import Business, ServiceSession
 from billing.reports import sessions as reports
 from billing.usecases import accounts, businesses, catalog, clients, sessions
 from common.db import Database
@@ -28,6 +29,7 @@ Status = Literal["scheduled", "completed", "missed", "cancelled"]
 YEARS = (2000, 2100)
 CSV_HEADER = (
     "id", "starts_at", "duration_minutes", "service_name", "client_id", "client_name", "status", "price", "currency",
+    "day", "time",
 )  # fmt: skip
 
 
@@ -75,6 +77,10 @@ class SessionsQuery(PageQuery):
     client_id: str | None = Field(default=None, max_length=64)
     service_id: str | None = Field(default=None, max_length=64)
     status: Status | None = None
+    to_invoice: bool | None = Field(
+        default=None, description="true: not cancelled, and no invoice asks for it yet; false: the others"
+    )
+    sort: Literal["starts_at", "-starts_at"] = Field(default="starts_at", description="-starts_at: the latest first")
 
 
 class EligibilityQuery(Query):
@@ -142,25 +148,28 @@ def list_sessions(path: BusinessPath, query: SessionsQuery) -> dict[str, Any] | 
         client_id=own or query.client_id,
         service_id=query.service_id,
         status=query.status,
+        to_invoice=query.to_invoice,
     )
     if request.accept_mimetypes.best == "text/csv":
-        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters, business.currency), "sessions.csv")
+        return csv_out.stream(CSV_HEADER, _csv_rows(runtime().database, filters, query.sort, business), "sessions.csv")
     rows = session().execute(
-        reports.sessions(filters, decode_cursor(query.cursor, str, str)).limit(query.limit + 1)
+        reports.sessions(filters, decode_cursor(query.cursor, datetime, str), query.sort).limit(query.limit + 1)
     ).all()  # fmt: skip
     last = rows[query.limit - 1][0] if len(rows) > query.limit else None
     items = [reports.as_json(row, client, service, business.currency) for row, client, service in rows]
-    return page(items, query.limit, [last.starts_at.isoformat(), last.session_id] if last else None)
+    return page(items, query.limit, [last.starts_at, last.session_id] if last else None)
 
 
 @api.get(f"{B}/sessions/<string:session_id>", responses={200: SessionAnswer})
 @endpoint("billing:read")
 def get_session(path: SessionPath) -> dict[str, Any]:
-    """One session"""
+    """One session, with `warnings` while it is scheduled"""
     found = sessions.find(session(), path.business_id, path.session_id)
     if caller().client_id not in (None, found.client_id):
         raise NotFound("not_found", "There is no such session.")
-    return _shown(found)
+    business = businesses.find(session(), path.business_id)
+    client = clients.find(session(), path.business_id, found.client_id)
+    return {**_shown(found), "warnings": sessions.warnings_of(business, client, found)}
 
 
 @api.post(f"{B}/sessions/<string:session_id>/complete", responses={200: SessionAnswer})
@@ -192,12 +201,19 @@ def _charge(path: SessionPath, outcome: Literal["completed", "missed"]) -> dict[
     return _shown(sessions.charge(session(), business, path.session_id, outcome, caller().actor))
 
 
-def _csv_rows(database: Database, filters: reports.SessionFilters, currency: str) -> Iterator[list[Any]]:
+def _csv_rows(
+    database: Database, filters: reports.SessionFilters, sort: str, business: Business
+) -> Iterator[list[Any]]:  # fmt: skip
+    """`day` and `time` are what the clocks of the business show."""
+    currency, zone = business.currency, ZoneInfo(business.time_zone)
     with database.read() as reading:
-        for row, client, service in reading.execute(reports.sessions(filters, None).execution_options(yield_per=500)):
+        found = reports.sessions(filters, None, sort).execution_options(yield_per=500)
+        for row, client, service in reading.execute(found):
             line = reports.as_json(row, client, service, currency)
             line["price"] = to_decimal(row.price_minor, currency)
             line["starts_at"] = row.starts_at.isoformat()
+            local = row.starts_at.astimezone(zone)
+            line |= {"day": local.date().isoformat(), "time": f"{local:%H:%M}"}
             yield [line[column] for column in CSV_HEADER]
             reading.expunge(row)
 

@@ -43,6 +43,7 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
             ClientAccount.refunding_minor + case((Business.reserve_scheduled, ClientAccount.scheduled_minor), else_=0),
             func.coalesce(Client.threshold_minor, Business.threshold_minor),
             _provisional(),
+            ClientAccount.sequence,
         )
         .join(Client, Client.business_id == Business.business_id)
         .join(ClientAccount, _same_client())
@@ -50,7 +51,7 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
     ).one_or_none()
     if row is None:
         return None
-    currency, balance_minor, reserved_minor, threshold_minor, provisional_minor = row
+    currency, balance_minor, reserved_minor, threshold_minor, provisional_minor, sequence = row
     return {
         "client_id": client_id,
         "currency": currency,
@@ -59,6 +60,7 @@ def balance(session: Session, business_id: str, client_id: str) -> dict[str, Any
         "provisional_minor": int(provisional_minor),
         "available_minor": balance_minor - reserved_minor,
         "threshold_minor": threshold_minor,
+        "sequence": sequence,
     }
 
 
@@ -79,13 +81,15 @@ def _provisional() -> ColumnElement[int]:
 
 def balances(
     filters: BalanceFilters, sort: str, after: tuple[Any, ...] | None
-) -> Select[str, str, str | None, str, date | None, int]:
+) -> Select[str, str, str | None, str | None, str | None, str, date | None, int]:
     """Clients with their balances, in the order asked for."""
     query = (
         select(
             Client.client_id,
             Client.name,
             Client.email,
+            Client.phone,
+            Client.external_ref,
             Client.status,
             Client.inactive_on,
             ClientAccount.balance_minor,
@@ -96,6 +100,9 @@ def balances(
     if sort == "name":
         query = query.order_by(Client.name, Client.client_id)
         return query if after is None else query.where(tuple_(Client.name, Client.client_id) > tuple_(*after))
+    if sort == "-name":
+        query = query.order_by(Client.name.desc(), Client.client_id.desc())
+        return query if after is None else query.where(tuple_(Client.name, Client.client_id) < tuple_(*after))
     key = tuple_(ClientAccount.balance_minor, ClientAccount.client_id)
     if sort == "balance":
         query = query.order_by(ClientAccount.balance_minor, ClientAccount.client_id)
@@ -109,6 +116,8 @@ def balance_line(row: Any, currency: str, today: date) -> dict[str, Any]:
         "client_id": row.client_id,
         "client_name": row.name,
         "email": row.email,
+        "phone": row.phone,
+        "external_ref": row.external_ref,
         "status": effective_status(row.status, row.inactive_on, today),
         "balance_minor": row.balance_minor,
         "currency": currency,

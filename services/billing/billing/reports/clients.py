@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from billing.models import Client
-from common.db import IN_CHUNK
+from common.db import IN_CHUNK, is_one_of
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def find_clients(
     ):
         for start in range(0, len(values), IN_CHUNK):
             chunk = values[start : start + IN_CHUNK]
-            rows = session.scalars(select(Client).where(Client.business_id == business_id, column.in_(chunk)))
+            rows = session.scalars(
+                select(Client).where(Client.business_id == business_id, is_one_of(session, column, chunk))
+            )
             found |= {client.client_id: client for client in rows}
     return sorted(found.values(), key=lambda client: (client.name, client.client_id))

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Date, Select, and_, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing.domain import invoice as rules
 from billing.models import Client, Invoice, InvoiceLine, PaymentFlag
+from common.order import in_order
+
+# A draft has no due date yet, and comes after all that have one.
+_DUE_ON = func.coalesce(Invoice.due_on, literal(date.max, Date), type_=Date)
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,31 @@ class InvoiceFilters:
         return found
 
 
-def invoices(filters: InvoiceFilters, after: tuple[Any, ...] | None) -> Select[Invoice, str]:
-    """(invoice, client's name), the newest first."""
-    query = _with_clients().where(*filters.conditions()).order_by(Invoice.invoice_id.desc())
-    return query if after is None else query.where(Invoice.invoice_id < after[0])
+def invoices(
+    filters: InvoiceFilters, after: tuple[Any, ...] | None, sort: str = "-made"
+) -> Select[Invoice, str]:  # fmt: skip
+    """(invoice, client's name), the newest first, or by `sort`: made, due or total, falling with a minus before it.
+    `after` is the key of the last row, as `place_of` gives it."""
+    columns: dict[str, tuple[ColumnElement[Any], ...]] = {
+        "made": (Invoice.invoice_id.expression,),
+        "due": (_DUE_ON, Invoice.invoice_id.expression),
+        "total": (Invoice.total_minor.expression, Invoice.invoice_id.expression),
+    }
+    by = sort.removeprefix("-")
+    if after is not None and by == "due":
+        after = (literal(after[0], Date), after[1])
+    query = _with_clients().where(*filters.conditions())
+    return in_order(query, columns[by], after, falling=sort.startswith("-"))
+
+
+def place_of(invoice: Invoice, sort: str) -> list[Any]:
+    """Where an invoice stands in a list sorted so."""
+    match sort.removeprefix("-"):
+        case "due":
+            return [invoice.due_on or date.max, invoice.invoice_id]
+        case "total":
+            return [invoice.total_minor, invoice.invoice_id]
+    return [invoice.invoice_id]
 
 
 def find(session: Session, business_id: str, reference: str) -> tuple[Invoice, str] | None:

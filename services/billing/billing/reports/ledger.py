@@ -1,11 +1,12 @@
 """The ledger explained: a client's entries with words and with links to where they came from."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from billing.domain import ledger
 from billing.models import Transfer
@@ -40,16 +41,35 @@ LINKS = {
 }
 
 
-def entries(business_id: str, client_id: str, first: date | None, last: date | None, after: int) -> Select[Transfer]:
-    """A client's transfers in order; `first` and `last` bound the effective date."""
-    query = select(Transfer).where(
-        Transfer.business_id == business_id, Transfer.client_id == client_id, Transfer.sequence > after
-    )
-    if first is not None:
-        query = query.where(Transfer.effective_on >= first)
-    if last is not None:
-        query = query.where(Transfer.effective_on <= last)
-    return query.order_by(Transfer.sequence)
+@dataclass(frozen=True)
+class EntryFilters:
+    """Which of a client's transfers; `first` and `last` bound the effective date."""
+
+    business_id: str
+    client_id: str
+    first: date | None = None
+    last: date | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [
+            Transfer.business_id == self.business_id,
+            Transfer.client_id == self.client_id,
+        ]
+        if self.first is not None:
+            found.append(Transfer.effective_on >= self.first)
+        if self.last is not None:
+            found.append(Transfer.effective_on <= self.last)
+        return found
+
+
+def entries(filters: EntryFilters, sort: str, after: int | None) -> Select[Transfer]:
+    """A client's transfers in order, or with `-sequence` the newest first; `after` is the sequence to go on from."""
+    query = select(Transfer).where(*filters.conditions())
+    if sort == "-sequence":
+        query = query.order_by(Transfer.sequence.desc())
+        return query if after is None else query.where(Transfer.sequence < after)
+    query = query.order_by(Transfer.sequence)
+    return query if after is None else query.where(Transfer.sequence > after)
 
 
 def explain(transfer: Transfer, url_of: Callable[[str], str]) -> dict[str, Any]:
@@ -69,6 +89,7 @@ def explain(transfer: Transfer, url_of: Callable[[str], str]) -> dict[str, Any]:
         "effective_on": transfer.effective_on,
         "recorded_at": transfer.recorded_at,
         "recorded_by": orjson.loads(transfer.recorded_by) if transfer.recorded_by else None,
+        "payment_id": transfer.payment_id,
         "source": {"type": source_kind, "id": source_id, "href": _href(transfer, source_kind, source_id, url_of)},
     }
 

@@ -12,7 +12,8 @@ from common.db import Moment
 
 @dataclass(frozen=True)
 class SessionFilters:
-    """Which sessions of a business; `begin` and `end` bound when they start, `end` not included."""
+    """Which sessions of a business; `begin` and `end` bound when they start, `end` not included;
+    `to_invoice`: those that an invoice could ask for, because none does yet and they are not cancelled."""
 
     business_id: str
     begin: datetime | None = None
@@ -20,6 +21,7 @@ class SessionFilters:
     client_id: str | None = None
     service_id: str | None = None
     status: str | None = None
+    to_invoice: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = [ServiceSession.business_id == self.business_id]
@@ -30,11 +32,16 @@ class SessionFilters:
         for name in ("client_id", "service_id", "status"):
             if getattr(self, name) is not None:
                 found.append(getattr(ServiceSession, name) == getattr(self, name))
+        if self.to_invoice is not None:
+            open_to_it = and_(ServiceSession.invoice_id.is_(None), ServiceSession.status != "cancelled")
+            found.append(open_to_it if self.to_invoice else ~open_to_it)
         return found
 
 
-def sessions(filters: SessionFilters, after: tuple[Any, ...] | None) -> Select[ServiceSession, str, str]:
-    """(session, client's name, service's name) by start."""
+def sessions(
+    filters: SessionFilters, after: tuple[Any, ...] | None, sort: str = "starts_at"
+) -> Select[ServiceSession, str, str]:
+    """(session, client's name, service's name) by start, or with `-starts_at` the latest first."""
     query = (
         select(ServiceSession, Client.name, CatalogService.name)
         .join(
@@ -49,14 +56,17 @@ def sessions(filters: SessionFilters, after: tuple[Any, ...] | None) -> Select[S
             ),
         )
         .where(*filters.conditions())
-        .order_by(ServiceSession.starts_at, ServiceSession.session_id)
     )
+    key = tuple_(ServiceSession.starts_at, ServiceSession.session_id)
+    is_backward = sort == "-starts_at"
+    if is_backward:
+        query = query.order_by(ServiceSession.starts_at.desc(), ServiceSession.session_id.desc())
+    else:
+        query = query.order_by(ServiceSession.starts_at, ServiceSession.session_id)
     if after is None:
         return query
-    return query.where(
-        tuple_(ServiceSession.starts_at, ServiceSession.session_id)
-        > tuple_(literal(datetime.fromisoformat(after[0]), Moment), after[1])
-    )
+    last = tuple_(literal(after[0], Moment), after[1])
+    return query.where(key < last if is_backward else key > last)
 
 
 def as_json(session: ServiceSession, client_name: str, service_name: str, currency: str) -> dict[str, Any]:

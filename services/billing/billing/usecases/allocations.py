@@ -21,6 +21,7 @@ from common.events import Event
 from common.events.billing import InvoicePaid, InvoiceReopened
 from common.events.payments import PaymentRecorded
 from common.ids import new_id
+from common.money import format_money
 from common.outbox import emit
 
 LEFT_MINOR: ColumnElement[int] = Allocation.amount_minor - Allocation.released_minor
@@ -47,21 +48,26 @@ def apply_credit(
     """Set credit against invoices as asked for. Raises Invalid when it is more than there is, or than is asked for."""
     free_minor = free_credit_minor(session, account)
     errors = [
-        FieldError("amount_minor", f"only {rules.outstanding_minor(invoice)} is still to be paid", row)
+        FieldError("amount_minor", f"only {_money(account, rules.outstanding_minor(invoice))} is still to be paid", row)
         for row, (invoice, amount_minor) in enumerate(wanted, start=1)
         if amount_minor > rules.outstanding_minor(invoice)
     ]
     if errors:
         raise Invalid("more_than_outstanding", "Nothing was applied: that is more than the invoice asks for.", errors)
     if sum(amount_minor for _, amount_minor in wanted) > free_minor:
+        free = _money(account, max(0, free_minor))
         raise Invalid(
             "credit_exceeded",
-            f"Nothing was applied: the client has {free_minor} (minor units) of credit that is not used.",
-            [FieldError("allocations", f"at most {free_minor} (minor units) together")],
+            f"Nothing was applied: the client has {free} of credit that is not used.",
+            [FieldError("allocations", f"at most {free} together")],
             credit_minor=free_minor,
         )
     for invoice, amount_minor in wanted:
         _allocate(session, account, invoice, _draw(session, account, amount_minor), actor["name"])
+
+
+def _money(account: Account, amount_minor: int) -> str:
+    return format_money(amount_minor, account.currency)
 
 
 def apply_automatically(session: Session, account: Account) -> None:

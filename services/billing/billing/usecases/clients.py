@@ -92,7 +92,8 @@ def change(session: Session, business: Business, client_id: str, changes: dict[s
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict("external_ref_taken", "Another client has this external reference.") from error
+        words = "Another client has this external reference."
+        raise Conflict("external_ref_taken", words, [FieldError("external_ref", words)]) from error
     facts = {name: getattr(client, name) for name in FACTS}
     updated = ClientUpdated(business_id=business.business_id, sequence=client.sequence, **facts)
     emit(session, "billing", [updated, *deactivations.turned(client, today)])

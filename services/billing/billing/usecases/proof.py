@@ -14,6 +14,7 @@ from billing.reports import books
 from common import clock, logs
 from common.errors import Unavailable
 from common.events.billing import DriftFound
+from common.metrics import DRIFT_FOUND
 from common.outbox import emit
 from common.runtime import Runtime
 
@@ -56,6 +57,7 @@ def prove(runtime: Runtime, business_id: str) -> Proof:
     proof = Proof(business_id, findings, not_compared)
     if proof.drift:
         sentences = [sentence for found in proof.drift.values() for sentence in found]
+        DRIFT_FOUND.labels(runtime.service.name).inc(len(sentences))
         log.error("the books do not agree", business_id=business_id, findings=sentences[:TOLD])
         with runtime.database.write() as session:
             emit(session, "billing", [

@@ -11,12 +11,16 @@ from sqlalchemy.orm import Session
 from billing.domain import invoice as rules
 from billing.domain.reminders import due_offset, period_start
 from billing.models import Business, ClientAccount, Invoice, ReminderSent, ReminderSettings
+from billing.usecases import accounts, clients
 from billing.usecases.deactivations import DAYS_AHEAD
 from common import clock
 from common.db import insert_or
-from common.events.billing import ReminderDue
+from common.errors import Conflict
+from common.events.billing import BalanceEmailRequested, ReminderDue
+from common.ids import new_id
 from common.outbox import emit
 from common.pay_link import PayLinks
+from common.standing import effective_status
 
 DEFAULTS: dict[str, Any] = {
     "invoice_offsets_days": [],
@@ -51,6 +55,32 @@ def set_up(session: Session, business: Business, wanted: dict[str, Any]) -> dict
     )
     session.flush()
     return settings_of(session, business.business_id)
+
+
+def ask_to_pay(session: Session, business: Business, client_id: str, links: PayLinks) -> dict[str, Any]:
+    """Have a client e-mailed what they owe now, because staff asked for it: {request_id, client_id, email, owed_minor,
+    currency}. Raises NotFound, Conflict."""
+    client = clients.find(session, business.business_id, client_id)
+    account = accounts.look(session, business.business_id, client_id)
+    owed_minor = -account.balance_minor
+    if owed_minor <= 0:
+        raise Conflict("nothing_owed", f"{client.name} owes nothing right now.")
+    if client.email is None:
+        raise Conflict("no_address", f"{client.name} has no e-mail address. Add one to the client, and try again.")
+    if effective_status(client.status, client.inactive_on, clock.today(business.time_zone)) == "inactive":
+        raise Conflict("client_inactive", f"{client.name} is inactive, and could not pay by the link.")
+    told = BalanceEmailRequested(
+        business_id=business.business_id,
+        client_id=client_id,
+        sequence=max(account.sequence, 1),
+        request_id=new_id(),
+        owed_minor=owed_minor,
+        currency=business.currency,
+        pay_url=links.to(business.business_id, client_id, owed_minor),
+    )
+    emit(session, "billing", [told])
+    shown = ("request_id", "client_id", "owed_minor", "currency")
+    return {**{name: getattr(told, name) for name in shown}, "email": client.email}
 
 
 def businesses_that_remind(session: Session) -> Sequence[str]:

@@ -71,6 +71,13 @@ def eligibility(
     return Eligibility(reasons, figures, sentence, _warnings(business, client, starts_at, today))
 
 
+def warnings_of(business: Business, client: Client, held: ServiceSession) -> list[str]:
+    """What to be warned of while the session is to come, in sentences."""
+    if held.status != "scheduled":
+        return []
+    return _warnings(business, client, held.starts_at, clock.today(business.time_zone))
+
+
 def _warnings(business: Business, client: Client, starts_at: datetime | None, today: date) -> list[str]:
     if starts_at is None or client.inactive_on is None:
         return []

@@ -10,7 +10,7 @@ from common import clock
 from common.errors import NotFound
 from common.gateway.api import ReconcileBody, marked, request_key
 from common.gateway.calls import plainly
-from common.web.app import B, caller, endpoint, runtime, session
+from common.web.app import ANY_JSON, B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
 from gateway_paypal.client import GATEWAY
 from gateway_paypal.models import Checkout
@@ -37,7 +37,7 @@ class CheckoutBody(Body):
     cancel_url: str = Url
 
 
-@api.post(f"{B}/paypal/checkouts")
+@api.post(f"{B}/paypal/checkouts", responses={201: ANY_JSON})
 @endpoint("gateway:charge", in_stages=True)
 def start_checkout(path: BusinessPath, body: CheckoutBody) -> tuple[Any, int]:
     """Begin a payment: where the browser goes, and with which fields"""

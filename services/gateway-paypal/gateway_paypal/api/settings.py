@@ -1,17 +1,19 @@
 """A business's PayPal settings. The secret goes in and never comes out."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field, StrictBool
+from pydantic import AfterValidator, Field, StrictBool
 
 from common.directory import Directory
+from common.text import clean_line
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import Body, BusinessPath, Email
 from gateway_paypal.usecases import accounts, instructions, test_notification
 
 api = APIBlueprint("paypal_settings", __name__, abp_tags=[Tag(name="Settings")], abp_security=[{"bearer": []}])
 
+CleanLine = Annotated[str, AfterValidator(clean_line)]
 STAYS = "Left out: what was saved stays"
 
 
@@ -21,9 +23,9 @@ class SettingsBody(Body):
         default=None, description="orders at first; PayPal is retiring standard"
     )
     business_email: Email = Field(description="The PayPal account that is paid")
-    merchant_id: str | None = Field(default=None, max_length=20, description=f"Its merchant id. {STAYS}")
+    merchant_id: CleanLine | None = Field(default=None, max_length=20, description=f"Its merchant id. {STAYS}")
     allow_client_initiated_payments: StrictBool | None = Field(default=None, description=f"{STAYS}; off at first")
-    client_id: str | None = Field(default=None, max_length=200, pattern=r"^\S+$", description=STAYS)
+    client_id: CleanLine | None = Field(default=None, max_length=200, pattern=r"^\S+$", description=STAYS)
     client_secret: str | None = Field(default=None, max_length=200, pattern=r"^\S+$", description=STAYS)
 
 

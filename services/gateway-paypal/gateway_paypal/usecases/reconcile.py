@@ -1,9 +1,11 @@
 """Reconciling: PayPal's transactions since a time against what was told here. What was missed is told now."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from common import clock
 from common.errors import Refused
@@ -32,7 +34,7 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
     with runtime.database.read() as session:
         opened = accounts.open_account(runtime, session, business_id)
         here = set(session.scalars(_told_since(opened, since)))
-    report = drift.Report(since, "gateway_payment_id")
+    report = drift.Report(runtime.service.name, since, "gateway_payment_id")
     seen: set[str] = set()
     for line in opened.called().transactions(since - OVERLAP, clock.now()):
         if report.compared == MOST:
@@ -70,13 +72,17 @@ def _compare(runtime: Runtime, opened: Opened, report: drift.Report, line: dict[
         report.compare(session, movement.payment_id, found.facts, is_healed=is_new)
 
 
+def ready(session: Session) -> Sequence[str]:
+    """The businesses whose account can be asked: those with a REST app's credentials."""
+    query = select(Account.business_id).where(Account.client_id.is_not(None), Account.client_secret.is_not(None))
+    return session.scalars(query).all()
+
+
 def heal_all(runtime: Runtime) -> None:
     """Reconcile the last hours of every account with credentials, so that what no callback brought is not missed."""
     with runtime.database.read() as session:
-        ready = session.scalars(
-            select(Account.business_id).where(Account.client_id.is_not(None), Account.client_secret.is_not(None))
-        ).all()
-    drift.heal_each(runtime, ready, clock.now() - HEALED, reconcile)
+        business_ids = ready(session)
+    drift.heal_each(runtime, business_ids, clock.now() - HEALED, reconcile)
 
 
 def capture_approved(runtime: Runtime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import Field
 
-from common.web.app import B, caller, endpoint, runtime
+from common.web.app import ANY_JSON, B, caller, endpoint, runtime
 from common.web.fields import Body, BusinessPath, Id
 from gateway_stripe.usecases import cards
 
@@ -24,7 +24,7 @@ class SetupBody(Body):
     client_id: Id
 
 
-@api.post(f"{B}/stripe/setup-intents")
+@api.post(f"{B}/stripe/setup-intents", responses={201: ANY_JSON})
 @endpoint("gateway:charge", in_stages=True)
 def start_saving(path: BusinessPath, body: SetupBody) -> tuple[dict[str, Any], int]:
     """Begin to save a card without charging it"""

@@ -10,8 +10,8 @@ from common import clock
 from common.errors import NotFound
 from common.gateway.api import ReconcileBody, marked, request_key
 from common.gateway.calls import plainly
-from common.web.app import B, caller, endpoint, runtime
-from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, OptionalLine
+from common.web.app import ANY_JSON, B, caller, endpoint, runtime
+from common.web.fields import AmountMinor, Body, BusinessPath, Currency, Id, Line, OptionalLine
 from gateway_stripe.client import GATEWAY
 from gateway_stripe.usecases import intents, reconcile
 from gateway_stripe.usecases.intents import Wanted
@@ -46,14 +46,14 @@ class OrderBody(Body):
     client_id: Id
     amount_minor: AmountMinor
     currency: Currency | None = None
-    payment_method_id: str = Field(
+    payment_method_id: Line = Field(
         min_length=1, max_length=100, description="Of the card that was typed into Stripe's own field"
     )
     invoice_number: OptionalLine = Field(default=None, max_length=50)
     save_card: StrictBool = False
 
 
-@api.post(f"{B}/stripe/payment-intents")
+@api.post(f"{B}/stripe/payment-intents", responses={201: ANY_JSON})
 @endpoint("gateway:charge", in_stages=True)
 def start_payment(path: BusinessPath, body: IntentBody) -> tuple[Any, int]:
     """Begin a card payment; the card is typed into Stripe's own field in the browser"""
@@ -67,7 +67,7 @@ def start_payment(path: BusinessPath, body: IntentBody) -> tuple[Any, int]:
     return marked(answer, is_repeat), 201
 
 
-@api.post(f"{B}/stripe/charges")
+@api.post(f"{B}/stripe/charges", responses={201: ANY_JSON})
 @endpoint("gateway:charge", in_stages=True)
 def charge_card(path: BusinessPath, body: ChargeBody) -> tuple[Any, int]:
     """Charge a saved card by one click; a decline is an answer, not an error"""
@@ -80,7 +80,7 @@ def charge_card(path: BusinessPath, body: ChargeBody) -> tuple[Any, int]:
     return marked(answer, is_repeat), 201
 
 
-@api.post(f"{B}/stripe/mail-and-telephone-orders")
+@api.post(f"{B}/stripe/mail-and-telephone-orders", responses={201: ANY_JSON})
 @endpoint("gateway:charge", in_stages=True)
 def take_order(path: BusinessPath, body: OrderBody) -> tuple[Any, int]:
     """Charge a card typed by staff for a client who is not there (MOTO); a decline is an answer, not an error"""

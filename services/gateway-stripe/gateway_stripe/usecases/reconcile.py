@@ -1,9 +1,11 @@
 """Reconciling: Stripe's payments since a time against what was told here. What was missed is told now."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from common import clock
 from common.gateway import drift, facts, operations
@@ -35,7 +37,7 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
                 )
             )
         }
-    report = drift.Report(since, "payment_intent_id")
+    report = drift.Report(runtime.service.name, since, "payment_intent_id")
     seen: set[str] = set()
     for intent in opened.stripe.intents_since(since - OVERLAP):
         if report.compared == MOST:
@@ -54,15 +56,19 @@ def reconcile(runtime: Runtime, business_id: str, since: datetime) -> dict[str, 
     return report.as_json()
 
 
+def ready(session: Session) -> Sequence[str]:
+    """The businesses whose account can be asked."""
+    query = select(Account.business_id).join(
+        Keys, (Keys.business_id == Account.business_id) & (Keys.mode == Account.mode)
+    )
+    return session.scalars(query.where(Keys.account_id.is_not(None))).all()
+
+
 def heal_all(runtime: Runtime) -> None:
     """Reconcile the last hours of every account, so that what no callback brought is not missed for long."""
     with runtime.database.read() as session:
-        ready = session.scalars(
-            select(Account.business_id)
-            .join(Keys, (Keys.business_id == Account.business_id) & (Keys.mode == Account.mode))
-            .where(Keys.account_id.is_not(None))
-        ).all()
-    drift.heal_each(runtime, ready, clock.now() - HEALED, reconcile)
+        business_ids = ready(session)
+    drift.heal_each(runtime, business_ids, clock.now() - HEALED, reconcile)
 
 
 def find_unknown(runtime: Runtime) -> None:

@@ -8,6 +8,6 @@ from common.web import feed
 
 
 def blueprints() -> Sequence[APIBlueprint]:
-    from notifications.api import emails, settings  # noqa: PLC0415 - built when the app is
+    from notifications.api import emails, settings, texts  # noqa: PLC0415 - built when the app is
 
-    return [emails.api, settings.api, feed.blueprint()]
+    return [emails.api, settings.api, texts.api, feed.blueprint()]

@@ -4,19 +4,21 @@ from typing import Any, Literal
 
 import orjson
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from sqlalchemy import select
 
 from common.directory import Directory
-from common.errors import NotFound
+from common.errors import FieldError, Invalid, NotFound
 from common.ids import new_id
 from common.web.app import B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Id, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, PageQuery
 from common.web.fields import Email as EmailAddress
 from common.web.paging import decode_cursor, page
-from notifications.domain import mail
-from notifications.domain.kinds import KindName
-from notifications.models import Email
+from notifications.api.texts import TextsBody
+from notifications.domain import mail, own_words
+from notifications.domain.kinds import KINDS, KindName
+from notifications.domain.own_words import OwnWords
+from notifications.models import Email, EmailTexts
 from notifications.usecases import emails
 from notifications.usecases.emails import NewEmail
 
@@ -49,15 +51,27 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "client_name": "Ada Example", "amount_minor": 4500, "payment_id": "sample", "gateway_dispute_id": "dp_sample",
         "reason": "fraudulent",
     },
+    "balance_due": {"owed_minor": 4500, "pay_url": "https://portal.example/pay?amount_minor=4500"},
     "card_needs_client": {"owed_minor": 4500, "pay_url": "https://portal.example/pay?amount_minor=4500"},
+    "invitation": {
+        "name": "Ada Example", "link": "https://portal.example/welcome", "good_until": "2026-03-16T12:00:00+00:00",
+        "time_zone": "UTC",
+    },
+    "password_reset": {
+        "name": "Ada Example", "link": "https://portal.example/welcome", "good_until": "2026-03-16T12:00:00+00:00",
+        "time_zone": "UTC",
+    },
 }  # fmt: skip
 
 
-# What a mail that is asked for here must say.
+# What a mail that is asked for here must say, and for whom it is.
 NEEDED = {
-    "receipt": ("to", "payment_id", "receipt_number", "receipt_revision"),
-    "card_needs_client": ("owed_minor", "pay_url"),
+    "receipt": ("client_id", "to", "payment_id", "receipt_number", "receipt_revision"),
+    "card_needs_client": ("client_id", "owed_minor", "pay_url"),
+    "invitation": ("to", "name", "link", "good_until"),
+    "password_reset": ("to", "name", "link", "good_until"),
 }
+WHOSE = ("client_id", "to")
 
 
 class EmailPath(BusinessPath):
@@ -72,20 +86,25 @@ class EmailsQuery(PageQuery):
 
 
 class NewEmailBody(Body):
-    """Mail that carries what does not travel in events: an address that is not the client's, or a link to pay.
+    """Mail that carries what does not travel in events: an address that is not the client's, or a link that opens
+    something to whoever has it.
 
-    A receipt needs `to`, `payment_id`, `receipt_number` and `receipt_revision`; card_needs_client, which goes to the
-    client's own address, `owed_minor` and `pay_url`.
+    A receipt needs `client_id`, `to`, `payment_id`, `receipt_number` and `receipt_revision`; card_needs_client, which
+    goes to the client's own address, `client_id`, `owed_minor` and `pay_url`; an invitation and a password_reset `to`,
+    `name`, `link`, which leads into the portal, and `good_until`. Their link is erased once the mail has ended.
     """
 
-    kind: Literal["receipt", "card_needs_client"]
-    client_id: Id
+    kind: Literal["receipt", "card_needs_client", "invitation", "password_reset"]
+    client_id: Id | None = None
     to: EmailAddress | None = None
     payment_id: Id | None = None
     receipt_number: int | None = Field(default=None, ge=1)
     receipt_revision: int | None = Field(default=None, ge=1)
     owed_minor: AmountMinor | None = None
     pay_url: str | None = Field(default=None, max_length=1000, pattern=r"^https?://")
+    name: Line | None = None
+    link: str | None = Field(default=None, max_length=1000, pattern=r"^https?://[^\s<>\"']+$")
+    good_until: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def check_whole(self) -> "NewEmailBody":
@@ -95,7 +114,9 @@ class NewEmailBody(Body):
         return self
 
 
-class PreviewBody(Body):
+class PreviewBody(TextsBody):
+    """Own words that are not saved yet may be tried: `intro` and `closing`. With neither, the saved ones are used."""
+
     kind: KindName
 
 
@@ -178,12 +199,15 @@ def send_email(path: BusinessPath, body: NewEmailBody) -> tuple[dict[str, Any], 
     """Send a mail whose address or link is told here, because those do not travel in events"""
     caller().require_staff("mail")
     directory = Directory(runtime(), session(), path.business_id)
-    business, client = directory.business(), directory.client(body.client_id)
-    if client is None:
+    business, client = directory.business(), directory.client(body.client_id) if body.client_id else None
+    if body.client_id and client is None:
         raise NotFound("not_found", "There is no such client.")
-    facts = {name: getattr(body, name) for name in NEEDED[body.kind] if name != "to"}
+    facts = body.model_dump(mode="json", include=set(NEEDED[body.kind]) - set(WHOSE))
     if body.kind == "receipt":
         facts["event"] = "requested"
+    if KINDS[body.kind].to == "person":
+        _refuse_foreign_link(facts["link"])
+        facts["time_zone"] = business.time_zone
     (email_id,) = emails.queue(session(), [
         NewEmail(
             business_id=path.business_id,
@@ -191,12 +215,19 @@ def send_email(path: BusinessPath, body: NewEmailBody) -> tuple[dict[str, Any], 
             kind=body.kind,
             about=f"{body.kind}-request:{new_id()}",
             client_id=body.client_id,
-            address=body.to or client.email,
+            address=body.to or (client.email if client else None),
             facts={"currency": business.currency, **facts},
             is_asked_for=True,
         )
     ])  # fmt: skip
     return as_json(emails.find(session(), path.business_id, email_id)), 201
+
+
+def _refuse_foreign_link(link: str) -> None:
+    """A mail that asks somebody for a password leads nowhere else than into the portal. Raises Invalid."""
+    if not link.startswith(f"{runtime().settings.portal}/"):
+        words = "This link does not lead into the portal."
+        raise Invalid("link_foreign", words, [FieldError("link", words)])
 
 
 @api.post(f"{B}/emails/preview")
@@ -206,5 +237,17 @@ def preview_email(path: BusinessPath, body: PreviewBody) -> dict[str, Any]:
     caller().require_staff("mail")
     business = Directory(runtime(), session(), path.business_id).business()
     facts = orjson.loads(orjson.dumps({**SAMPLE_FACTS[body.kind], "currency": business.currency}))
-    words = mail.compose(body.kind, facts, business.name, "Ada Example")
+    own = _own_words(path.business_id, body)
+    words = mail.compose(body.kind, facts, business.name, "Ada Example", own)
     return {"kind": body.kind, "subject": words.subject, "text": words.text, "html": words.html}
+
+
+def _own_words(business_id: str, body: PreviewBody) -> OwnWords:
+    """The words to try, or those that are saved. Raises Invalid for a kind that takes none."""
+    tried = body.model_fields_set & {"intro", "closing"}
+    if tried and body.kind not in own_words.TAKING:
+        message = "this kind of mail takes no words of one's own"
+        raise Invalid("texts_not_taken", f"{message}.", [FieldError(name, message) for name in sorted(tried)])
+    if tried:
+        return OwnWords(body.intro, body.closing)
+    return emails.own_words_of(session().get(EmailTexts, (business_id, body.kind)))

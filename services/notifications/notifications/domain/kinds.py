@@ -10,8 +10,9 @@ from notifications.domain import documents, phrases
 from notifications.domain.documents import Document, Facts
 
 KindName = Literal[
-    "receipt", "low_balance", "invoice", "reminder", "card_needs_client", "deactivation_due", "unmatched", "dispute"
-]
+    "receipt", "low_balance", "invoice", "reminder", "card_needs_client", "deactivation_due", "unmatched", "dispute",
+    "balance_due",     "invitation", "password_reset",
+]  # fmt: skip
 
 
 _RECEIPT_EVENTS = {
@@ -46,6 +47,10 @@ def _reminder_subject(facts: Facts, business_name: str) -> str:
     return f"Reminder: your account with {business_name} {words}"
 
 
+def _balance_due_subject(facts: Facts, business_name: str) -> str:
+    return f"{format_money(facts['owed_minor'], facts['currency'])} to pay to {business_name}"
+
+
 def _card_needs_client_subject(facts: Facts, business_name: str) -> str:
     amount = format_money(facts["owed_minor"], facts["currency"])
     return f"Your bank asks you to confirm {amount} to {business_name}"
@@ -63,6 +68,14 @@ def _dispute_subject(facts: Facts, _business_name: str) -> str:
     return f"{facts['client_name']} disputes a payment of {format_money(facts['amount_minor'], facts['currency'])}"
 
 
+def _invitation_subject(_facts: Facts, business_name: str) -> str:
+    return f"Your invitation to {business_name}"
+
+
+def _password_reset_subject(_facts: Facts, business_name: str) -> str:
+    return f"A new password for {business_name}"
+
+
 def _nothing(_facts: Facts) -> None:
     return None
 
@@ -70,12 +83,14 @@ def _nothing(_facts: Facts) -> None:
 @dataclass(frozen=True)
 class Kind:
     """One kind of mail. `switch` names the setting that holds it back; None: nothing does, as somebody asked for it or
-    must know. `subject` is given facts and the business's name."""
+    must know. `subject` is given facts and the business's name. `erased` is the fact that opens something to those
+    who have it: it goes when the mail has ended, and such a mail is not sent again."""
 
     subject: Callable[[Facts, str], str]
     switch: str | None
     document: Callable[[Facts], Document | None] = _nothing
-    to: Literal["client", "business"] = "client"
+    to: Literal["client", "business", "person"] = "client"
+    erased: str | None = None
 
 
 KINDS: dict[str, Kind] = {
@@ -83,8 +98,11 @@ KINDS: dict[str, Kind] = {
     "low_balance": Kind(_low_balance_subject, "low_balance_enabled"),
     "invoice": Kind(_invoice_subject, None, documents.invoice),
     "reminder": Kind(_reminder_subject, "reminders_enabled", documents.reminded_of),
+    "balance_due": Kind(_balance_due_subject, None),
     "card_needs_client": Kind(_card_needs_client_subject, None),
     "deactivation_due": Kind(_deactivation_due_subject, None, to="business"),
     "unmatched": Kind(_unmatched_subject, None, to="business"),
     "dispute": Kind(_dispute_subject, None, to="business"),
+    "invitation": Kind(_invitation_subject, None, to="person", erased="link"),
+    "password_reset": Kind(_password_reset_subject, None, to="person", erased="link"),
 }

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from common.money import describe_balance, format_money
 from notifications.domain import phrases
 from notifications.domain.kinds import KINDS
+from notifications.domain.own_words import NONE, OwnWords
 
 METHOD_WORDS = {
     "cash": "cash",
@@ -29,7 +30,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,  # so that what is included ends its last line
 )
-_TEMPLATES.filters.update(day=phrases.day, due=phrases.due, counted=phrases.counted)
+_TEMPLATES.filters.update(day=phrases.day, moment=phrases.moment, due=phrases.due, counted=phrases.counted)
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,20 @@ def subject_of(kind: str, facts: dict[str, Any], business_name: str) -> str:
     return " ".join(KINDS[kind].subject(facts, business_name).split())
 
 
-def compose(kind: str, facts: dict[str, Any], business_name: str, client_name: str) -> Words:
-    """Subject, text and HTML of a mail of `kind` (one of KINDS)."""
+def compose(
+    kind: str, facts: dict[str, Any], business_name: str, client_name: str, own: OwnWords = NONE
+) -> Words:  # fmt: skip
+    """Subject, text and HTML of a mail of `kind` (one of KINDS). `own` are the business's words in it."""
     subject = subject_of(kind, facts, business_name)
+    said = own.filled(client_name, business_name)
     values = {
         "business_name": business_name,
         "client_name": client_name,
         "subject": subject,
         "facts": facts,
+        "intro": said.intro,
+        "closing": said.closing,
+        "opening": _sentence if said.intro else _going_on,
         **_amounts(facts),
     }
     return Words(
@@ -61,6 +68,16 @@ def compose(kind: str, facts: dict[str, Any], business_name: str, client_name: s
         _TEMPLATES.get_template(f"{kind}.txt").render(values),
         _TEMPLATES.get_template(f"{kind}.html").render(values),
     )
+
+
+def _going_on(word: str) -> str:
+    """The first word after "Dear Ada,", which goes on with the sentence …"""
+    return word
+
+
+def _sentence(word: str) -> str:
+    """… and after the business's own words, which have ended it."""
+    return word.capitalize()
 
 
 def _amounts(facts: dict[str, Any]) -> dict[str, str]:

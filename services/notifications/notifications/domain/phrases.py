@@ -1,6 +1,7 @@
 """Dates and counts as people write them, pure. Templates use these as filters under the same names."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
@@ -8,6 +9,12 @@ from babel.dates import format_date
 def day(iso: str) -> str:
     """2026-03-16 → 16 March 2026."""
     return format_date(date.fromisoformat(iso), "d MMMM y", locale="en_US")
+
+
+def moment(iso: str, time_zone: str) -> str:
+    """2026-03-16T14:30:00+00:00 in Europe/Berlin → 16 March 2026, 15:30 (Europe/Berlin)."""
+    there = datetime.fromisoformat(iso).astimezone(ZoneInfo(time_zone))
+    return f"{day(there.date().isoformat())}, {there:%H:%M} ({time_zone})"
 
 
 def due(days_overdue: int | None) -> str:

@@ -18,7 +18,8 @@ from common.jobs import Call
 from common.outbox import emit
 from notifications.domain import mail
 from notifications.domain.kinds import KINDS
-from notifications.models import Email, EmailSettings
+from notifications.domain.own_words import NONE, OwnWords
+from notifications.models import Email, EmailSettings, EmailTexts
 
 JOB = "email"
 
@@ -35,6 +36,12 @@ class NewEmail:
     address: str | None
     facts: dict[str, Any]
     is_asked_for: bool = False  # somebody asked for this very mail: the switches do not hold it back
+    correlation_id: str | None = None
+
+    @property
+    def belongs_to(self) -> dict[str, str]:
+        """What its job's payload says of where it comes from; without, the job belongs to the request."""
+        return {jobs.CORRELATION: self.correlation_id} if self.correlation_id else {}
 
 
 def queue(session: Session, new: Sequence[NewEmail]) -> list[str]:
@@ -48,8 +55,8 @@ def queue(session: Session, new: Sequence[NewEmail]) -> list[str]:
     statement = insert_or(session, Email).on_conflict_do_nothing(index_elements=["business_id", "about"])
     inserted = set(session.scalars(statement.returning(Email.email_id), rows))
     jobs.add(session, [
-        (JOB, row["email_id"], row["business_id"], {})
-        for row in rows
+        (JOB, row["email_id"], row["business_id"], email.belongs_to)
+        for email, row in zip(new, rows, strict=True)
         if row["email_id"] in inserted and row["state"] == "queued"
     ])  # fmt: skip
     return [row["email_id"] for row in rows if row["email_id"] in inserted]
@@ -90,6 +97,11 @@ def _settings(session: Session, business_ids: set[str]) -> dict[str, EmailSettin
     return {row.business_id: row for row in rows}
 
 
+def own_words_of(texts: EmailTexts | None) -> OwnWords:
+    """What a business says in its own words; without a row nothing."""
+    return OwnWords(texts.intro, texts.closing) if texts else NONE
+
+
 def find(session: Session, business_id: str, email_id: str) -> Email:
     """The mail, or NotFound."""
     email = session.get(Email, (business_id, email_id))
@@ -106,6 +118,9 @@ def resend(session: Session, business_id: str, email_id: str) -> Email:
     if email.address is None:
         whom = KINDS[email.kind].to
         raise Conflict("no_address", f"This mail has no address. Give the {whom} one; mails from then on go there.")
+    if KINDS[email.kind].erased is not None:
+        words = "Its link opened something, and is kept nowhere. Whoever asked for this mail can ask for a new one."
+        raise Conflict("link_erased", words)
     if email.state == "queued":
         raise Conflict("already_queued", "This mail is on its way already.")
     email.state, email.reason = "queued", None
@@ -119,6 +134,7 @@ def sent(session: Session, call: Call, _answer: Any) -> None:
     """Record that the mail server took it."""
     email = find(session, call.business_id, call.key)
     email.state, email.reason, email.attempts, email.sent_at = "sent", None, email.attempts + 1, clock.now()
+    _erase_secret(email)
     session.flush()
     emit(session, "notifications", [EmailSent(**_facts(email))])
 
@@ -134,8 +150,17 @@ def failed(session: Session, call: Call, reason: str) -> None:
     """Record that it will not be tried again."""
     email = find(session, call.business_id, call.key)
     email.state, email.attempts, email.reason = "failed", email.attempts + 1, reason[:2000]
+    _erase_secret(email)
     session.flush()
     emit(session, "notifications", [EmailFailed(**_facts(email), reason=reason[:500])])
+
+
+def _erase_secret(email: Email) -> None:
+    """Nobody who reads the table later finds a link that still opens something."""
+    link = KINDS[email.kind].erased
+    if link is not None:
+        facts = orjson.loads(email.facts)
+        email.facts = orjson.dumps({name: fact for name, fact in facts.items() if name != link}).decode()
 
 
 def _facts(email: Email) -> dict[str, Any]:

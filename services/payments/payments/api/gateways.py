@@ -1,6 +1,7 @@
 """Money at gateways that is no payment yet: the unmatched tray with the payers it remembers, what is on its way, and
 facts that wait."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from common.web.fields import AmountMinor, Body, BusinessPath, Id, OptionalLine,
 from common.web.paging import decode_cursor, page
 from payments.api.payments import PaymentAnswer, directory
 from payments.domain.gateway import Key
+from payments.models import Unmatched
 from payments.reports import gateways, suggestions
 from payments.reports import payments as reports
 from payments.usecases import payers, unmatched
@@ -110,6 +112,7 @@ class UnmatchedAnswer(BaseModel):
     happened_at: datetime
     created_at: datetime
     payment_id: str | None
+    assigned_to: RememberedAnswer | None = Field(description="Whose payment it became")
     assigned_at: datetime | None
     assigned_by: str | None = Field(description="None when its invoice, heard of later, told whose it is")
 
@@ -128,9 +131,19 @@ def list_unmatched(path: BusinessPath, query: TrayQuery) -> dict[str, Any]:
     found = gateways.tray(path.business_id, query.state, after[0] if after else None)
     rows = session().scalars(found.limit(query.limit + 1)).all()
     shown = rows[: query.limit]
-    found_for = suggestions.of_page(session(), path.business_id, shown)
-    items = [gateways.unmatched_json(row) | suggestions.as_json(found_for, row.unmatched_id) for row in shown]
+    items = _with_clients(path.business_id, shown)
     return page(items, query.limit, [shown[-1].unmatched_id] if len(rows) > query.limit else None)
+
+
+@api.get(f"{B}/unmatched/<string:unmatched_id>", responses={200: UnmatchedAnswer})
+@endpoint("payments:read")
+def get_unmatched(path: UnmatchedPath) -> dict[str, Any]:
+    """Money in the tray, or that was"""
+    caller().require_staff("money in the tray")
+    row = session().get(Unmatched, (path.business_id, path.unmatched_id))
+    if row is None:
+        raise NotFound("not_found", "There is no such money in the tray.")
+    return _with_clients(path.business_id, [row])[0]
 
 
 @api.post(f"{B}/unmatched/<string:unmatched_id>/assign", responses={201: PaymentAnswer})
@@ -185,3 +198,14 @@ def list_waiting(path: BusinessPath, query: PageQuery) -> dict[str, Any]:
         newest = rows[query.limit - 1]
         last = [*Key.of(newest)[1:], newest.fact]
     return page([gateways.waiting_json(row) for row in rows], query.limit, last)
+
+
+def _with_clients(business_id: str, rows: Sequence[Unmatched]) -> list[dict[str, Any]]:
+    found = suggestions.of_page(session(), business_id, rows)
+    clients = gateways.assigned_to(session(), business_id, rows)
+    return [
+        gateways.unmatched_json(row)
+        | suggestions.as_json(found, row.unmatched_id)
+        | {"assigned_to": clients.get(row.payment_id or "")}
+        for row in rows
+    ]

@@ -7,11 +7,12 @@ from typing import Any, Literal
 from flask import request
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from common import clock
 from common.db import Database
 from common.directory import Directory
-from common.errors import NotFound
+from common.errors import Conflict, NotFound
 from common.events.payments import Method, Source
 from common.money import to_decimal
 from common.web import csv as csv_out
@@ -29,13 +30,14 @@ from common.web.fields import (
     Query,
 )
 from common.web.paging import decode_cursor, page
-from payments.domain.payment import NewPayment
+from payments.domain.payment import NewPayment, Sent
 from payments.reports import payments as reports
-from payments.usecases import payments, refunds
+from payments.usecases import duplicates, payments, refunds
 
 api = APIBlueprint("payments", __name__, abp_tags=[Tag(name="Payments")], abp_security=[{"bearer": []}])
 
 ManualMethod = Literal["cash", "check", "bank_transfer", "card_terminal", "other"]
+Sort = Literal["received_on", "-received_on", "amount", "-amount", "client_name", "-client_name"]
 Status = Literal["recorded", "voided", "partially_refunded", "refunded", "disputed", "charged_back"]
 
 
@@ -71,6 +73,16 @@ class PaymentBody(Body):
             reference=self.reference,
             memo=self.memo,
         )
+
+
+class SinglePaymentBody(PaymentBody):
+    """A payment that was received, by itself."""
+
+    check_duplicates: StrictBool = Field(
+        default=False,
+        description="Refuse it with 409 `probable_duplicates`, naming the payment, when it looks recorded already: the"
+        " same client and amount within 3 days, or the same reference",
+    )
 
 
 class VoidBody(Body):
@@ -133,6 +145,7 @@ class PaymentsQuery(PageQuery):
     min_minor: int | None = None
     max_minor: int | None = None
     q: str | None = Field(default=None, max_length=200)
+    sort: Sort = "-received_on"
 
 
 class FiguresQuery(Query):
@@ -146,17 +159,21 @@ def directory(business_id: str) -> Directory:
 
 @api.post(f"{B}/payments", responses={201: PaymentAnswer})
 @endpoint("payments:write")
-def record_payment(path: BusinessPath, body: PaymentBody) -> tuple[dict[str, Any], int]:
+def record_payment(path: BusinessPath, body: SinglePaymentBody) -> tuple[dict[str, Any], int]:
     """Record a payment that was received"""
     caller().require_staff("payment")
-    (row,) = payments.record(session(), directory(path.business_id), [body.to_new()], source="manual", caller=caller())
+    if body.check_duplicates:
+        _refuse_duplicate(path.business_id, body)
+    (row,) = payments.record(
+        session(), directory(path.business_id), [Sent(body.to_new())], source="manual", caller=caller()
+    )
     return reports.as_json(row, row["receipt_number"]), 201
 
 
 @api.get(f"{B}/payments")
 @endpoint("payments:read")
 def list_payments(path: BusinessPath, query: PaymentsQuery) -> dict[str, Any] | Response:
-    """Payment history, newest first; all of it as CSV with `Accept: text/csv`"""
+    """Payment history, newest first unless `sort` says otherwise; all of it as CSV with `Accept: text/csv`"""
     directory(path.business_id).business()
     own = caller().client_id
     if own is not None and query.client_id not in (None, own):
@@ -166,17 +183,17 @@ def list_payments(path: BusinessPath, query: PaymentsQuery) -> dict[str, Any] | 
         client_id=own or query.client_id,
         first=query.from_,
         last=query.to,
-        **query.model_dump(exclude={"limit", "cursor", "client_id", "from_", "to"}),
+        **query.model_dump(exclude={"limit", "cursor", "client_id", "from_", "to", "sort"}),
     )
     if request.accept_mimetypes.best == "text/csv":
-        return csv_out.stream(reports.CSV_HEADER, _csv_rows(runtime().database, filters), "payments.csv")
-    after = decode_cursor(query.cursor, str, str)
-    rows = session().execute(reports.history(filters, after).limit(query.limit + 1)).all()
+        return csv_out.stream(reports.CSV_HEADER, _csv_rows(runtime().database, filters, query.sort), "payments.csv")
+    after = decode_cursor(query.cursor, reports.SORTS[query.sort.removeprefix("-")][1], str)
+    rows = session().execute(reports.history(filters, after, query.sort).limit(query.limit + 1)).all()
     last = rows[query.limit - 1][0] if len(rows) > query.limit else None
     return page(
         [reports.as_json(payment, number) for payment, number in rows],
         query.limit,
-        [last.received_on, last.payment_id] if last else None,
+        reports.place_of(last, query.sort) if last else None,
     )
 
 
@@ -260,15 +277,28 @@ def list_disputes(path: PaymentPath) -> dict[str, Any]:
     return {"items": [reports.dispute_json(row, moved) for row in found], "next_cursor": None}
 
 
+def _refuse_duplicate(business_id: str, body: PaymentBody) -> None:
+    today = clock.today(directory(business_id).business().time_zone)
+    found = duplicates.probable(session(), business_id, [body.to_new()], [body.client_id], today)
+    if found:
+        raise Conflict(
+            "probable_duplicates",
+            "This payment looks recorded already. Nothing was recorded; look at it, and send it without"
+            " check_duplicates if it is new money.",
+            duplicates=found,
+        )
+
+
 def _visible(found: Any) -> dict[str, Any]:
     if found is None or caller().client_id not in (None, found[0].client_id):
         raise NotFound("not_found", "There is no such payment.")
     return reports.as_json(found[0], found[1])
 
 
-def _csv_rows(database: Database, filters: reports.PaymentFilters) -> Iterator[list[Any]]:
+def _csv_rows(database: Database, filters: reports.PaymentFilters, sort: str) -> Iterator[list[Any]]:
     with database.read() as reading:
-        for payment, number in reading.execute(reports.history(filters, None).execution_options(yield_per=500)):
+        rows = reports.history(filters, None, sort).execution_options(yield_per=500)
+        for payment, number in reading.execute(rows):
             line = reports.as_json(payment, number)
             line["amount"] = to_decimal(payment.amount_minor, payment.currency)
             line["refunded"] = to_decimal(payment.refunded_minor, payment.currency)

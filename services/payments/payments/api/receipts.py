@@ -11,7 +11,7 @@ from common.errors import NotFound, Unavailable
 from common.events.payments import ReceiptRequested
 from common.ids import new_id
 from common.outbox import emit
-from common.web.app import B, caller, endpoint, runtime, session
+from common.web.app import ANY_JSON, PDF, B, caller, endpoint, runtime, session
 from common.web.fields import Body, OptionalEmail, Query
 from payments.api.payments import PaymentPath, directory
 from payments.domain import receipt as receipts
@@ -39,7 +39,7 @@ def get_receipt(path: PaymentPath, query: ReceiptQuery) -> dict[str, Any]:
     return receipts.as_json(document)
 
 
-@api.get(f"{B}/payments/<string:payment_id>/receipt.pdf")
+@api.get(f"{B}/payments/<string:payment_id>/receipt.pdf", responses={200: PDF})
 @endpoint("payments:read")
 def get_receipt_pdf(path: PaymentPath, query: ReceiptQuery) -> Response:
     """The receipt as PDF; its newest revision unless told"""
@@ -51,7 +51,7 @@ def get_receipt_pdf(path: PaymentPath, query: ReceiptQuery) -> Response:
     )
 
 
-@api.post(f"{B}/payments/<string:payment_id>/receipt/email")
+@api.post(f"{B}/payments/<string:payment_id>/receipt/email", responses={202: ANY_JSON})
 @endpoint("payments:write")
 def email_receipt(path: PaymentPath, body: EmailBody) -> tuple[dict[str, Any], int]:
     """E-mail the receipt, again or to another address"""

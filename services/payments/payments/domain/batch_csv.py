@@ -9,7 +9,7 @@ from typing import Any
 from common.errors import FieldError
 from common.money import check_amount, parse_major
 from common.text import clean_line, clean_text
-from payments.domain.payment import NewPayment
+from payments.domain.payment import NewPayment, Sent
 
 COLUMNS = ("client", "amount", "method", "received_on", "currency", "invoice_number", "reference", "memo")
 REQUIRED = ("client", "amount", "method")
@@ -18,13 +18,14 @@ MAX_ROWS = 10_000
 MAX_LENGTH = {"client": 254, "invoice_number": 50, "reference": 200, "memo": 2000}
 
 
-def parse(body: bytes, currency: str) -> tuple[list[NewPayment], list[FieldError]]:
-    """Payments and errors of a CSV file for a business with that currency. Rows count from 1 after the header.
+def parse(body: bytes, currency: str) -> tuple[list[Sent], list[FieldError]]:
+    """The lines of a CSV file for a business with that currency, and what is wrong with the file as a whole. Rows count
+    from 1 after the header.
 
     Bytes that are not UTF-8 are found in the cell they stand in."""
     text = body.decode("utf-8-sig", "surrogateescape")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[NewPayment] = []
+    rows: list[Sent] = []
     errors: list[FieldError] = []
     number = 0
     try:
@@ -39,10 +40,7 @@ def parse(body: bytes, currency: str) -> tuple[list[NewPayment], list[FieldError
             if number > MAX_ROWS:
                 errors.append(too_many(number))
                 break
-            row, found = _parse_row(header, cells, currency, number)
-            errors += found
-            if row is not None:
-                rows.append(row)
+            rows.append(_parse_row(header, cells, currency, number))
     except csv.Error as error:
         errors.append(FieldError("row", f"this row cannot be read: {error}", number + 1))
     if not rows and not errors:
@@ -70,18 +68,17 @@ def _check_header(header: Sequence[str]) -> list[FieldError]:
     return errors
 
 
-def _parse_row(
-    header: Sequence[str], cells: Sequence[str], currency: str, number: int
-) -> tuple[NewPayment | None, list[FieldError]]:
-    errors: list[FieldError] = []
+def _parse_row(header: Sequence[str], cells: Sequence[str], currency: str, number: int) -> Sent:
     if len(cells) > len(header):
-        return None, [FieldError("row", f"{len(cells)} cells where the header has {len(header)}", number)]
+        return _unread(FieldError("row", f"{len(cells)} cells where the header has {len(header)}", number))
     if len(cells) < len(header):
-        return None, [FieldError(header[len(cells)], "this column is missing in the row", number)]
+        return _unread(FieldError(header[len(cells)], "this column is missing in the row", number))
+    errors: list[FieldError] = []
     values: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
         try:
-            cell.encode("utf-8")
+            if not cell.isascii():
+                cell.encode("utf-8")
             value = cell.strip()
             values[name] = _READ[name](value, currency) if value else None
         except UnicodeEncodeError:
@@ -91,10 +88,13 @@ def _parse_row(
         else:
             if values[name] is None and name in REQUIRED:
                 errors.append(FieldError(name, "this may not be empty", number))
-    if errors:
-        return None, errors
-    amount_minor = values.pop("amount")
-    return NewPayment(amount_minor=amount_minor, client_field="client", **values), []
+    amount_minor, client = values.pop("amount", None) or 0, values.pop("client", None) or ""
+    method = values.pop("method", None) or ""
+    return Sent(NewPayment(client, amount_minor, method, client_field="client", **values), errors)
+
+
+def _unread(error: FieldError) -> Sent:
+    return Sent(NewPayment("", 0, "", client_field="client"), [error])
 
 
 def _amount(text: str, currency: str) -> int:

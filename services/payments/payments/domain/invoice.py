@@ -42,6 +42,19 @@ def fitting(typed: str | None, named: Sequence[Invoice]) -> Invoice | None:
     return fits[0] if len(fits) == 1 else None
 
 
+def doubt(typed: str, named: Sequence[Invoice], client_id: str) -> tuple[str, str] | None:
+    """(code, words) when money of this client may not reach the invoice that was typed; `named` are those of the same
+    tidied number."""
+    invoice = fitting(typed, named)
+    if invoice is None:
+        return "invoice_unknown", f"no invoice '{typed}' is known here"
+    if invoice.client_id != client_id:
+        return "invoice_of_another_client", f"{invoice.number} is another client's invoice"
+    if invoice.state != "pending":
+        return f"invoice_{invoice.state}", f"{invoice.number} is {invoice.state}, and asks for nothing"
+    return None
+
+
 def near(tidied: str) -> set[str]:
     """The numbers that differ from this one by one digit more, less or other, or by two that changed places. None for
     what is no number."""

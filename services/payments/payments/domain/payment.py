@@ -1,6 +1,6 @@
 """A payment's rules, pure: what may be recorded, what its status is, what may still be given back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
@@ -27,6 +27,15 @@ class NewPayment:
     invoice_number: str | None = None
     reference: str | None = None
     memo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A payment among those to record, and what is wrong with how it was sent. Of a line with errors `payment` holds
+    what could be read: an amount of 0 and an empty client or method could not. Such a line is never recorded."""
+
+    payment: NewPayment
+    errors: Sequence[FieldError] = ()
 
 
 class Amounts(Protocol):
@@ -89,3 +98,24 @@ def resembles(new: NewPayment, client_id: str, received_on: date, other: Any) ->
     if same and abs((other.received_on - received_on).days) <= DUPLICATE_DAYS:
         return f"same client and amount within {DUPLICATE_DAYS} days"
     return None
+
+
+def repeats(new: Sequence[tuple[NewPayment, str, date]]) -> dict[int, int]:
+    """Place → the place before it that looks like the same money, among payments sent together: each with its client
+    and day. Lists are typed twice more often than clients pay twice in a day, and two references tell two payments."""
+    anyhow: dict[tuple[str, int, date], int] = {}
+    without: dict[tuple[str, int, date], int] = {}  # a reference
+    by_reference: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for place, (payment, client_id, day) in enumerate(new):
+        key = (client_id, payment.amount_minor, day)
+        if payment.reference:
+            before = by_reference.setdefault(payment.reference, place)
+            before = without.get(key, place) if before == place else before
+        else:
+            before = anyhow.get(key, place)
+            without.setdefault(key, place)
+        anyhow.setdefault(key, place)
+        if before != place:
+            found[place] = before
+    return found

@@ -1,9 +1,11 @@
 """What gateways told that is no payment yet: the unmatched tray, money announced, and facts that wait."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Select, and_, select, tuple_
+from sqlalchemy.orm import Session
 
 from payments.models import Payment, PendingPayment, Unmatched, WaitingFact
 
@@ -39,6 +41,14 @@ def unmatched_json(row: Unmatched) -> dict[str, Any]:
         "assigned_at": row.assigned_at,
         "assigned_by": row.assigned_by_name,
     }
+
+
+def assigned_to(session: Session, business_id: str, rows: Sequence[Unmatched]) -> dict[str, dict[str, str]]:
+    """Payment id → whose it is, of what was in the tray."""
+    ids = [row.payment_id for row in rows if row.payment_id]
+    columns = (Payment.payment_id, Payment.client_id, Payment.client_name)
+    found = session.execute(select(*columns).where(Payment.business_id == business_id, Payment.payment_id.in_(ids)))
+    return {row.payment_id: {"client_id": row.client_id, "client_name": row.client_name} for row in found}
 
 
 def announced(business_id: str, client_id: str | None, after: tuple[Any, ...] | None) -> Select[PendingPayment]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from common.order import in_order
 from payments.domain import payment as rules
 from payments.models import Dispute, FundsMovement, Payment, Receipt, Refund
 
@@ -16,6 +17,11 @@ CSV_HEADER = (
     "status", "invoice_number", "reference", "memo", "receipt_number", "recorded_at", "recorded_by", "batch_id",
     "disputed", "fee", "gateway", "gateway_payment_id",
 )  # fmt: skip
+
+# What the history is sorted by → the column, and what a cursor holds of it.
+SORTS: dict[str, tuple[str, type]] = {
+    "received_on": ("received_on", date), "amount": ("amount_minor", int), "client_name": ("client_name", str),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,19 @@ def _with_receipts() -> Select[Payment, int]:
     )
 
 
-def history(filters: PaymentFilters, after: tuple[Any, ...] | None) -> Select[Payment, int]:
-    """(payment, receipt number), the newest received first."""
+def history(
+    filters: PaymentFilters, after: tuple[Any, ...] | None, sort: str = "-received_on"
+) -> Select[Payment, int]:  # fmt: skip
+    """(payment, receipt number), the newest received first, or by `sort`: received_on, amount or client_name, falling
+    with a minus before it. `after` is the key of the last row, as `place_of` gives it."""
+    columns = [getattr(Payment, SORTS[sort.removeprefix("-")][0]), Payment.payment_id.expression]
     query = _with_receipts().where(*filters.conditions())
-    query = query.order_by(Payment.received_on.desc(), Payment.payment_id.desc())
-    if after is None:
-        return query
-    return query.where(tuple_(Payment.received_on, Payment.payment_id) < tuple_(date.fromisoformat(after[0]), after[1]))
+    return in_order(query, columns, after, falling=sort.startswith("-"))
+
+
+def place_of(payment: Payment, sort: str) -> list[Any]:
+    """Where a payment stands in a list sorted so."""
+    return [getattr(payment, SORTS[sort.removeprefix("-")][0]), payment.payment_id]
 
 
 def find(session: Session, business_id: str, payment_id: str) -> Row[Payment, int] | None:

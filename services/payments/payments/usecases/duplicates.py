@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from common.db import IN_CHUNK
+from common.db import IN_CHUNK, is_one_of
 from common.errors import Conflict
 from payments.domain import payment as rules
 from payments.domain.payment import NewPayment
@@ -15,9 +15,47 @@ from payments.models import Payment
 
 
 def refuse_probable(
-    session: Session, business_id: str, new: Sequence[NewPayment], client_ids: Sequence[str], today: date
+    session: Session,
+    business_id: str,
+    new: Sequence[NewPayment],
+    client_ids: Sequence[str],
+    today: date,
+    *,
+    check_repeats: bool,
 ) -> None:
-    """Raise Conflict `probable_duplicates` with each new payment that resembles a recorded one."""
+    """Raise Conflict `probable_duplicates` with each new payment that resembles a recorded one, and with
+    `check_repeats` each that resembles one before it."""
+    duplicates = probable(session, business_id, new, client_ids, today)
+    if check_repeats:
+        twice = repeats(new, client_ids, today)
+        duplicates += [
+            {"row": place + 1, "why": f"same as row {before + 1}", "repeats_row": before + 1}
+            for place, before in twice.items()
+        ]
+        duplicates.sort(key=lambda found: found["row"])
+    rows = len({found["row"] for found in duplicates})
+    if duplicates:
+        raise Conflict(
+            "probable_duplicates",
+            f"{rows} of these payments look recorded already. Nothing was recorded; look at them, and send"
+            " allow_duplicates if they are new money.",
+            duplicates=duplicates[:500],
+            duplicates_found=len(duplicates),
+        )
+
+
+def repeats(new: Sequence[NewPayment], client_ids: Sequence[str], today: date) -> dict[int, int]:
+    """Place from 0 → the place before it that looks like the same money."""
+    pairs = zip(new, client_ids, strict=True)
+    return rules.repeats([(payment, client_id, payment.received_on or today) for payment, client_id in pairs])
+
+
+def probable(
+    session: Session, business_id: str, new: Sequence[NewPayment], client_ids: Sequence[str], today: date
+) -> list[dict[str, Any]]:
+    """Each new payment that resembles a recorded one, by its place from 1 as `row`."""
+    if not new:
+        return []
     days = [payment.received_on or today for payment in new]
     recorded = _like(session, business_id, new, client_ids, min(days), max(days))
     by_key: dict[tuple[str, Any], list[Any]] = {}
@@ -36,14 +74,7 @@ def refuse_probable(
                      "amount_minor": other.amount_minor, "received_on": other.received_on, "reference": other.reference}
                 )  # fmt: skip
                 break
-    if duplicates:
-        raise Conflict(
-            "probable_duplicates",
-            f"{len(duplicates)} of these payments look recorded already. Nothing was recorded; look at them, and send"
-            " allow_duplicates if they are new money.",
-            duplicates=duplicates[:500],
-            duplicates_found=len(duplicates),
-        )
+    return duplicates
 
 
 def _like(
@@ -67,9 +98,9 @@ def _like(
             Payment.business_id == business_id,
             Payment.voided_at.is_(None),
             or_(
-                Payment.client_id.in_(clients[start : start + IN_CHUNK])
+                is_one_of(session, Payment.client_id, clients[start : start + IN_CHUNK])
                 & Payment.received_on.between(first - span, last + span),
-                Payment.reference.in_(references[start : start + IN_CHUNK]),
+                is_one_of(session, Payment.reference, references[start : start + IN_CHUNK]),
             ),
         )
         found |= {row.payment_id: row for row in session.execute(query)}

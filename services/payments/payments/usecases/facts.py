@@ -3,7 +3,7 @@ and tried again whenever something happens to that payment: so order does not ma
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from common import clock, directory, logs
@@ -19,6 +19,8 @@ from common.events.gateways import (
     GatewayRefundFailed,
     GatewayRefundSucceeded,
 )
+from common.measures import age_seconds
+from common.metrics import FACTS_OLDEST_SECONDS, FACTS_WAITING
 from payments.domain import gateway
 from payments.domain.gateway import Fact, Key
 from payments.models import Payment, WaitingFact
@@ -44,6 +46,13 @@ def take(session: Session, events: Sequence[Fact]) -> None:
             log.warning("gateway fact waits", business_id=event.business_id, event_id=event.event_id, reason=reason)
             _keep(session, event, reason)
         settle(session, business, payment)
+
+
+def measure(service: str, session: Session) -> None:
+    """How many facts wait, and how long the oldest has."""
+    count, oldest = session.execute(select(func.count(), func.min(WaitingFact.received_at))).one()
+    FACTS_WAITING.labels(service).set(count)
+    FACTS_OLDEST_SECONDS.labels(service).set(age_seconds(oldest))
 
 
 def settle(session: Session, business: Business, payment: Payment) -> None:

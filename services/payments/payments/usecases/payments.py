@@ -1,6 +1,7 @@
 """Payments: record and void. Each ends in events; the receipt number is taken as late as can be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -12,14 +13,14 @@ from common import clock
 from common.auth import Caller
 from common.context import correlation_id
 from common.db import IN_CHUNK, bulk_insert
-from common.directory import BusinessFacts, Directory
+from common.directory import BusinessFacts, ClientFacts, Directory
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from common.events import Event, caused_by
 from common.events.payments import Actor, PaymentRecorded, PaymentVoided
 from common.ids import new_id
 from common.outbox import emit
 from payments.domain import payment as rules
-from payments.domain.payment import NewPayment
+from payments.domain.payment import NewPayment, Sent
 from payments.models import Payment
 from payments.usecases import duplicates, receipts
 
@@ -35,16 +36,25 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whose a payment is, when that is clear, and all that is wrong with it."""
+
+    client: ClientFacts | None
+    errors: Sequence[FieldError]
+
+
 def record(
     session: Session,
     directory: Directory,
-    new: Sequence[NewPayment],
+    lines: Sequence[Sent],
     *,
     source: str,
     caller: Caller,
     batch_id: str | None = None,
     rows_named: bool = False,
     allow_duplicates: bool = True,
+    check_repeats: bool = False,
 ) -> list[dict[str, Any]]:
     """Record payments, all or none; answers their rows with `receipt_number`.
 
@@ -52,24 +62,15 @@ def record(
     """
     business = directory.business()
     today = clock.today(business.time_zone)
-    found = directory.match([payment.client for payment in new])
-    errors: list[FieldError] = []
-    for place, payment in enumerate(new, start=1):
-        row = place if rows_named else None
-        fits = found.get(payment.client, [])
-        if payment.client_field == "client_id":
-            fits = [fit for fit in fits if fit.client_id == payment.client]
-        if len(fits) != 1:
-            errors.append(_client_error(payment, fits, row))
-        errors += [
-            FieldError(error.field, error.message, row, error.code)
-            for error in rules.check(payment, business.currency, today)
-        ]
+    checked = check(directory, business, lines, today, rows_named=rows_named)
+    errors = [error for one in checked for error in one.errors]
     if errors:
         raise invalid(errors)
-    clients = [found[payment.client][0] for payment in new]
+    new = [line.payment for line in lines]
+    clients = [one.client for one in checked if one.client is not None]
     if not allow_duplicates:
-        duplicates.refuse_probable(session, business.business_id, new, [c.client_id for c in clients], today)
+        client_ids = [client.client_id for client in clients]
+        duplicates.refuse_probable(session, business.business_id, new, client_ids, today, check_repeats=check_repeats)
     rows = [
         new_row(
             business.business_id,
@@ -89,6 +90,33 @@ def record(
     ]
     insert(session, rows)
     return rows
+
+
+def check(
+    directory: Directory, business: BusinessFacts, lines: Sequence[Sent], today: date, *, rows_named: bool
+) -> list[Checked]:
+    """What `record` finds of each line, where it is `today`."""
+    found = directory.match([line.payment.client for line in lines if line.payment.client])
+    return [
+        _check(line, found, business.currency, today, place if rows_named else None)
+        for place, line in enumerate(lines, start=1)
+    ]
+
+
+def _check(
+    line: Sent, found: Mapping[str, list[ClientFacts]], currency: str, today: date, row: int | None
+) -> Checked:  # fmt: skip
+    payment = line.payment
+    errors = list(line.errors)
+    fits = found.get(payment.client, [])
+    if payment.client_field == "client_id":
+        fits = [fit for fit in fits if fit.client_id == payment.client]
+    if payment.client and len(fits) != 1:
+        errors.append(_client_error(payment, fits, row))
+    errors += [
+        FieldError(error.field, error.message, row, error.code) for error in rules.check(payment, currency, today)
+    ]
+    return Checked(fits[0] if len(fits) == 1 else None, errors)
 
 
 def new_row(
@@ -238,7 +266,7 @@ def facts(payment: Payment, number: int, actor: Actor) -> dict[str, Any]:
 
 
 def _recorded(row: dict[str, Any], actor: Actor, cause: Event | None) -> PaymentRecorded:
-    return PaymentRecorded.model_construct(
+    return PaymentRecorded.known(
         business_id=row["business_id"],
         sequence=1,
         event_id=new_id(),

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from common.errors import Invalid, Refused, Unavailable
 from common.ids import new_id
 from portal import edge
-from portal.client import Remit
 from portal.domain import outcomes
 from portal.edge import STAFF, screen
+from portal.peers import Remit
 from portal.screens.home import for_script, state_of
 from portal.usecases import paying
 
@@ -25,8 +25,8 @@ CLIENTS_SHOWN = 20
 def find() -> ResponseReturnValue:
     words = request.args.get("q", "").strip()[:200]
     remit = edge.remit()
-    found = remit.clients_like(words, CLIENTS_SHOWN) if words else []
-    return render_template("assist.html", business=remit.business(), q=words, clients=found)
+    found = remit.billing.clients_like(words, CLIENTS_SHOWN) if words else []
+    return render_template("assist.html", q=words, clients=found)
 
 
 @screens.get("/assist/<client_id>")
@@ -64,7 +64,7 @@ def charge(client_id: str) -> ResponseReturnValue:
     """One click: charge a saved card, and show what became of it."""
     remit, form = edge.remit(), request.form
     attempt = form.get("attempt", "")
-    client = remit.client(client_id)
+    client = remit.billing.client(client_id)
     card_id = form.get("card", "")
     if not card_id:  # the gateway would take the newest
         return _page(client_id, problem="Choose the card to charge."), 422
@@ -92,7 +92,7 @@ def take_order(client_id: str) -> ResponseReturnValue:
             "amount_changed", f"It is {due.money} by now. Go back, and look at it again. Nothing was charged."
         )
     answer, outcome = _charged(
-        remit.client(client_id)["name"], due,
+        remit.billing.client(client_id)["name"], due,
         lambda: paying.take_order(
             remit, client_id, due, form.get("payment_method", ""), form.get("attempt", ""),
             save_card="save_card" in form,
@@ -113,11 +113,11 @@ def paid(client_id: str) -> ResponseReturnValue:
     """Where a payment with a typed card ends: asked of Stripe, whatever the address says."""
     remit = edge.remit()
     state = state_of(remit, request.args.get("payment_intent", ""))
-    balance = remit.balance(client_id)
+    balance = remit.billing.balance(client_id)
     if edge.wants_json():
         return {**state, "balance": balance["in_words"]}
-    client = remit.client(client_id)
-    return render_template("paid.html", business=remit.business(), balance=balance, state=state, client=client)
+    client = remit.billing.client(client_id)
+    return render_template("paid.html", balance=balance, state=state, client=client)
 
 
 def _charged(
@@ -139,10 +139,7 @@ def _page(client_id: str, **more: Any) -> str:
     shown: dict[str, Any] = {"outcome": None, "again": None, "problem": None, "look": None, "finish_url": None, **more}
     return render_template(
         "assist_client.html",
-        business=remit.business(),
-        client=remit.client(client_id),
-        balance=remit.balance(client_id),
-        invoices=remit.pending_invoices(client_id, paying.INVOICES_SHOWN),
+        **remit.billing.overview(client_id),
         desk=desk,
         cards=_saved_cards(remit, client_id) if desk.is_open else [],
         attempt=new_id(),
@@ -153,6 +150,6 @@ def _page(client_id: str, **more: Any) -> str:
 
 def _saved_cards(remit: Remit, client_id: str) -> list[dict[str, Any]]:
     try:
-        return remit.saved_cards(client_id)
+        return remit.stripe.saved_cards(client_id)
     except Refused:  # the page is of use without them
         return []

@@ -1,16 +1,18 @@
-"""A client's own page: balance in words, paying, pending invoices, the last payments with their receipts."""
+"""A client's own pages: balance in words, paying, invoices, payments with their receipts, sessions, saved cards."""
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from common import clock
 from common.ids import new_id
 from portal import edge
-from portal.client import Remit
 from portal.domain import outcomes
-from portal.edge import CLIENT, screen
-from portal.usecases import paying, sessions
+from portal.edge import CLIENT, STAFF, screen
+from portal.peers import Remit
+from portal.screens.asked import NEWEST_PAYMENT, asked, file_kind
+from portal.usecases import paying, saved_cards
 
 screens = Blueprint("home", __name__)
 
@@ -18,23 +20,19 @@ PAYMENTS_SHOWN = 10
 
 
 @screens.get("/home")
-@screen(*CLIENT)
+@screen(*CLIENT, tells_standing=True)
 def show() -> ResponseReturnValue:
     remit, client_id = edge.remit(), _client_id()
-    client = remit.client(client_id)
-    if client["status"] == "inactive":
-        with edge.runtime().database.write() as session:
-            sessions.end_all(session, edge.person())
-        return redirect(url_for("signing_in.ask"))
-    edge.takes_cards()
+    overview = remit.billing.overview(client_id)
+    edge.keep_out_inactive(overview["client"]["status"])
+    desk = paying.card_desk(remit)
+    if desk.for_clients:
+        edge.takes_cards()
     return render_template(
         "home.html",
-        business=remit.business(),
-        client=client,
-        balance=remit.balance(client_id),
-        invoices=remit.pending_invoices(client_id, paying.INVOICES_SHOWN),
-        payments=remit.last_payments(client_id, PAYMENTS_SHOWN),
-        desk=paying.card_desk(remit),
+        **overview,
+        payments=edge.piece(lambda: remit.payments.last(client_id, PAYMENTS_SHOWN)),
+        desk=desk,
         by_paypal=paying.takes_paypal(remit),
         attempt=new_id(),
     )
@@ -57,18 +55,99 @@ def paid() -> ResponseReturnValue:
     """Where a payment ends. What became of it is asked of Stripe, whatever the address says."""
     remit = edge.remit()
     state = state_of(remit, request.args.get("payment_intent", ""))
-    balance = remit.balance(_client_id())
+    balance = remit.billing.balance(_client_id())
     if edge.wants_json():
         return {**state, "balance": balance["in_words"]}
-    return render_template("paid.html", business=remit.business(), balance=balance, state=state)
+    return render_template("paid.html", balance=balance, state=state)
+
+
+@screens.get("/home/payments")
+@screen(*CLIENT)
+def payments() -> ResponseReturnValue:
+    """What was paid, and the statement of any days."""
+    query = {"sort": NEWEST_PAYMENT, **asked("from", "to", "sort", paged=True), "client_id": _client_id()}
+    found = edge.piece(lambda: edge.remit().payments.history(query))
+    return render_template("home_payments.html", payments=found, query=asked("from", "to"), sort=query["sort"])
+
+
+@screens.get("/home/payments.csv")
+@screen(*CLIENT)
+def payments_csv() -> ResponseReturnValue:
+    return edge.passed_on(edge.remit().payments.csv({**asked("from", "to", "sort"), "client_id": _client_id()}))
+
+
+@screens.get("/home/invoices")
+@screen(*CLIENT)
+def invoices() -> ResponseReturnValue:
+    query = {**asked("status", paged=True), "client_id": _client_id()}
+    found = edge.remit().billing.invoices(query)
+    return render_template("home_invoices.html", invoices=found, query=asked("status"))
+
+
+@screens.get("/home/sessions")
+@screen(*CLIENT)
+def sessions() -> ResponseReturnValue:
+    """Those to come, the next first; or, asked for, those that were, the last first."""
+    are_past = request.args.get("when") == "past"
+    today = str(clock.today(edge.remit().billing.business()["time_zone"]))
+    query = {"to": today, "sort": "-starts_at"} if are_past else {"from": today, "status": "scheduled"}
+    found = edge.remit().billing.sessions({**query, **asked(paged=True), "client_id": _client_id()})
+    return render_template("home_sessions.html", sessions=found, are_past=are_past)
+
+
+@screens.get("/home/statement.<kind>")
+@screen(*CLIENT)
+def statement(kind: str) -> ResponseReturnValue:
+    remit = edge.remit()
+    return edge.passed_on(remit.billing.statement_file(_client_id(), file_kind(kind), asked("from", "to")))
 
 
 @screens.get("/payments/<payment_id>/receipt.pdf")
-@screen(*CLIENT, *edge.STAFF)
+@screen(*CLIENT, *STAFF)
 def receipt(payment_id: str) -> ResponseReturnValue:
-    found = edge.remit().receipt_pdf(payment_id)
-    headers = {"Content-Disposition": found.headers.get("Content-Disposition", "inline")}
-    return Response(found.content, content_type="application/pdf", headers=headers)
+    """Whose it may be is payments' to say: it knows who asks."""
+    return edge.passed_on(edge.remit().payments.receipt_pdf(payment_id))
+
+
+@screens.get("/home/invoices/<reference>.pdf")
+@screen(*CLIENT)
+def invoice(reference: str) -> ResponseReturnValue:
+    """Whose it may be is billing's to say."""
+    return edge.passed_on(edge.remit().billing.invoice_pdf(reference))
+
+
+# --- saved cards ---
+
+
+@screens.get("/home/cards")
+@screen(*CLIENT)
+def cards() -> ResponseReturnValue:
+    """The cards that are saved; another can be, where clients may begin payments."""
+    remit = edge.remit()
+    desk = paying.card_desk(remit)
+    held = edge.piece(lambda: remit.stripe.saved_cards(_client_id())) if desk.is_open else []
+    if desk.for_clients:
+        edge.takes_cards()
+    return render_template("home_cards.html", desk=desk, cards=held, attempt=new_id())
+
+
+@screens.post("/home/cards")
+@screen(*CLIENT)
+def save_card() -> ResponseReturnValue:
+    """For pay.js: begin to save the card that is typed next."""
+    edge.for_script_only()
+    begun = saved_cards.start(edge.remit(), _client_id(), request.form.get("attempt", ""))
+    return {**begun, "return_path": url_for("home.cards"), "done_path": url_for("home.cards", said="card_saved")}
+
+
+@screens.post("/home/cards/remove")
+@screen(*CLIENT)
+def remove_card() -> ResponseReturnValue:
+    edge.remit().stripe.remove_card(_client_id(), request.form.get("card", ""))
+    return edge.done("home.cards", "card_removed")
+
+
+# --- what paying pages share ---
 
 
 def for_script(begun: dict[str, Any], due: paying.Due, is_paid: bool, path: str) -> ResponseReturnValue:
@@ -87,8 +166,8 @@ def for_script(begun: dict[str, Any], due: paying.Due, is_paid: bool, path: str)
 
 def state_of(remit: Remit, intent_id: str) -> dict[str, Any]:
     """What became of a payment: the gateway asked, and the payment's record once it is there."""
-    status = str(remit.sync(intent_id)["status"])
-    payment = remit.payment_of(intent_id) if status == "succeeded" else None
+    status = str(remit.stripe.sync(intent_id)["status"])
+    payment = remit.payments.of_gateway(intent_id) if status == "succeeded" else None
     money = paying.Due(payment["amount_minor"], payment["currency"]).money if payment else "The payment"
     to_payer = remit.actor is not None and remit.actor["type"] == "client"
     outcome = outcomes.on_page(status, money, to_payer=to_payer)

@@ -13,8 +13,8 @@ from common.auth import read_jwks
 from common.errors import NotFound, Refused
 from common.pay_link import PayLink
 from portal import edge
-from portal.client import Remit
 from portal.edge import runtime, screen
+from portal.peers import Remit
 from portal.screens.home import for_script, state_of
 from portal.usecases import paying
 
@@ -26,7 +26,7 @@ screens = Blueprint("pay_link", __name__)
 def show() -> ResponseReturnValue:
     query = request.query_string.decode()
     link, remit = opened(query)
-    business, client = remit.business(), remit.client(link.client_id)
+    business, client = remit.billing.business(), remit.billing.client(link.client_id)
     problem = None
     due = None
     try:
@@ -61,7 +61,7 @@ def paid() -> ResponseReturnValue:
     state = {**state_of(remit, request.args.get("payment_intent", "")), "receipt": None}
     if edge.wants_json():
         return state
-    return render_template("paid.html", business=remit.business(), balance=None, state=state, query=query)
+    return render_template("paid.html", business=remit.billing.business(), balance=None, state=state, query=query)
 
 
 def opened(query: str) -> tuple[PayLink, Remit]:
@@ -73,11 +73,13 @@ def opened(query: str) -> tuple[PayLink, Remit]:
     except pay_link.LinkBroken as broken:
         words = f"This link cannot be used: {broken}. Ask the business for a new one."
         raise NotFound("link_broken", words) from None
-    return link, Remit(runtime(), link.business_id, {"type": "client", "id": link.client_id, "name": "Pay link"})
+    return link, Remit(
+        runtime(), link.business_id, {"type": "client", "id": link.client_id, "name": "Pay link"}, edge.known()
+    )
 
 
 def due_of(remit: Remit, link: PayLink) -> paying.Due:
     """What the link asks for: its own amount. Raises Invalid when its invoice is no longer waiting to be paid."""
     if link.invoice_number is not None:
-        paying.of_invoice(remit.invoice(link.invoice_number))
-    return paying.Due(link.amount_minor, str(remit.business()["currency"]), link.invoice_number)
+        paying.of_invoice(remit.billing.invoice(link.invoice_number))
+    return paying.Due(link.amount_minor, str(remit.billing.business()["currency"]), link.invoice_number)

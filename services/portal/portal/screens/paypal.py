@@ -8,9 +8,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import edge
-from portal.client import Remit
 from portal.domain import outcomes
 from portal.edge import CLIENT, screen
+from portal.peers import Remit
 from portal.screens import pay_link
 from portal.screens.home import receipt_of
 from portal.usecases import paying
@@ -35,16 +35,16 @@ def leave() -> ResponseReturnValue:
 def back() -> ResponseReturnValue:
     remit = edge.remit()
     state = _state(remit)
-    balance = remit.balance(_client_id())
+    balance = remit.billing.balance(_client_id())
     if edge.wants_json():
         return {**state, "balance": balance["in_words"]}
-    return render_template("paid.html", business=remit.business(), balance=balance, state=state)
+    return render_template("paid.html", business=remit.billing.business(), balance=balance, state=state)
 
 
 @screens.get("/home/paypal/cancelled")
 @screen(*CLIENT)
 def cancelled() -> ResponseReturnValue:
-    return render_template("paid.html", business=edge.remit().business(), balance=None, state=_cancelled())
+    return render_template("paid.html", business=edge.remit().billing.business(), balance=None, state=_cancelled())
 
 
 @screens.post("/pay/paypal")
@@ -70,7 +70,7 @@ def back_by_link() -> ResponseReturnValue:
     state = {**_state(remit), "receipt": None}
     if edge.wants_json():
         return state
-    return render_template("paid.html", business=remit.business(), balance=None, state=state, query=query)
+    return render_template("paid.html", business=remit.billing.business(), balance=None, state=state, query=query)
 
 
 @screens.get("/pay/paypal/cancelled")
@@ -78,7 +78,7 @@ def back_by_link() -> ResponseReturnValue:
 def cancelled_by_link() -> ResponseReturnValue:
     query = request.args.get("link", "")
     _, remit = pay_link.opened(query)
-    business = remit.business()
+    business = remit.billing.business()
     return render_template("paid.html", business=business, balance=None, state=_cancelled(), query=query)
 
 
@@ -86,14 +86,14 @@ def _leaving(remit: Remit, due: paying.Due, begun: dict[str, Any], back_path: st
     if begun["is_over"]:
         return redirect(back_path)
     edge.leaves_for(begun["action_url"])
-    return render_template("leave.html", business=remit.business(), due=due, begun=begun)
+    return render_template("leave.html", business=remit.billing.business(), due=due, begun=begun)
 
 
 def _state(remit: Remit) -> dict[str, Any]:
     """What became of the checkout that the address names: asked, and its payment's record once it is there."""
-    found = remit.paypal_checkout(request.args.get("checkout_id", ""))
+    found = remit.paypal.checkout(request.args.get("checkout_id", ""))
     txn_id = found["gateway_payment_id"]
-    payment = remit.payment_of(txn_id, "paypal") if found["status"] == "paid" and txn_id else None
+    payment = remit.payments.of_gateway(txn_id, "paypal") if found["status"] == "paid" and txn_id else None
     outcome = outcomes.by_paypal(found["status"], paying.Due(found["amount_minor"], found["currency"]).money)
     return {
         "tone": outcome.tone,

@@ -7,12 +7,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug import Response
 
-from common.errors import Invalid, NotFound
+from common.context import confined
+from common.errors import Invalid
 from portal import edge
-from portal.client import Remit
 from portal.edge import runtime, screen
 from portal.models import User
-from portal.usecases import sessions, throttle, users
+from portal.peers import Remit
+from portal.usecases import inviting, sessions, throttle, users
 from portal.usecases.marks import fits, mark
 
 screens = Blueprint("signing_in", __name__)
@@ -41,13 +42,15 @@ def ask() -> ResponseReturnValue:
 @screen()
 def sign_in() -> ResponseReturnValue:
     email, password = request.form.get("email", "")[:254], request.form.get("password", "")
-    address = (request.remote_addr or "?")[:64]
-    database = runtime().database
+    address, database = _address(), runtime().database
     with database.write() as session:
         throttle.note(session, email, address)
-    with database.read() as session:
-        candidates = users.by_email(session, email)
-    fitting = [user for user in users.with_password(candidates, password) if _may_enter(user)]
+    candidates = users.by_email(database, email)
+    fitting = [
+        user
+        for user in users.with_password(candidates, password)
+        if inviting.may_enter(Remit(runtime(), user.business_id, users.person_of(user).actor), user)
+    ]
     if not fitting:
         return render_template("sign_in.html", email=email, next=_next(), problem=WRONG), 401
     with database.write() as session:
@@ -56,7 +59,11 @@ def sign_in() -> ResponseReturnValue:
         return _enter(fitting[0].business_id, fitting[0].user_id)
     until = int(time.time()) + CHOICE_SECONDS
     choices = [
-        (Remit(runtime(), user.business_id).business()["name"], value, mark(runtime().signer, "choice", value))
+        (
+            Remit(runtime(), user.business_id, None, edge.known()).billing.business()["name"],
+            value,
+            mark(runtime().signer, "choice", value),
+        )
         for user in fitting
         for value in [f"{user.business_id}/{user.user_id}/{until}/{edge.visitor()}"]
     ]
@@ -80,8 +87,7 @@ def choose() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     token = edge.session_token()
     if token is not None:
-        with runtime().database.write() as session:
-            sessions.end(session, token)
+        sessions.end(runtime().database, token)
     return edge.sign_out(_redirect(url_for("signing_in.ask")))
 
 
@@ -96,53 +102,96 @@ def sign_out_everywhere() -> ResponseReturnValue:
 @screens.get("/account")
 @screen(*edge.STAFF, *edge.CLIENT)
 def account() -> ResponseReturnValue:
-    return render_template("account.html", business=edge.remit().business())
+    return render_template("account.html", problem=None)
+
+
+@screens.post("/account/password")
+@screen(*edge.STAFF, *edge.CLIENT)
+def change_password() -> ResponseReturnValue:
+    """Every other session of theirs is over; this one goes on under another token."""
+    form, me, database = request.form, edge.person(), runtime().database
+    with database.write() as session:
+        throttle.note(session, me.email, _address())
+    with database.read() as session:
+        user = session.get_one(User, (me.business_id, me.user_id))
+    problem = None
+    if not users.with_password([user], form.get("old", "")):
+        problem = "The present password is not right."
+    elif form.get("password", "") != form.get("again", ""):
+        problem = "The two new ones are not the same."
+    if problem is not None:
+        return render_template("account.html", problem=problem), 422
+    try:
+        with database.write() as session:
+            user = session.get_one(User, (me.business_id, me.user_id))
+            users.set_password(session, user, form.get("password", ""))
+            throttle.forgive(session, me.email, _address())
+            token = sessions.begin(session, user)
+    except Invalid as weak:
+        return render_template("account.html", problem=weak.detail), 422
+    return edge.sign_in(edge.done("signing_in.account", "password_changed"), token)
+
+
+@screens.get("/forgot")
+@screen()
+def ask_forgotten() -> ResponseReturnValue:
+    return render_template("forgot.html", email="", is_done=False)
+
+
+@screens.post("/forgot")
+@screen()
+def forgotten() -> ResponseReturnValue:
+    """The answer is the same, and comes as fast, whether or not anybody has the address."""
+    email = request.form.get("email", "").strip()[:254]
+    with runtime().database.write() as session:
+        throttle.note_mail(session, email, _address())
+    inviting.forgotten(runtime(), edge.known(), email)
+    return render_template("forgot.html", email=email, is_done=True)
 
 
 @screens.get("/welcome")
 @screen()
 def welcome() -> ResponseReturnValue:
-    with runtime().database.read() as session:
-        _, user = users.invited(session, runtime().signer, *_invitation())
+    invitation = _invitation()
+    with confined(invitation[0]), runtime().database.read() as session:
+        user = users.invited(session, runtime().signer, *invitation)
     return render_template("welcome.html", user=user, problem=None)
 
 
 @screens.post("/welcome")
 @screen()
 def set_password() -> ResponseReturnValue:
-    password = request.form.get("password", "")
-    with runtime().database.write() as session:
-        invitation, user = users.invited(session, runtime().signer, *_invitation())
+    password, invitation = request.form.get("password", ""), _invitation()
+    with confined(invitation[0]), runtime().database.write() as session:
+        user = users.invited(session, runtime().signer, *invitation)
         if password != request.form.get("again", ""):
             problem = "The two are not the same."
             return render_template("welcome.html", user=user, problem=problem), 422
         try:
-            users.accept(session, invitation, user, password)
+            users.set_password(session, user, password)
         except Invalid as weak:
             return render_template("welcome.html", user=user, problem=weak.detail), 422
     return render_template("sign_in.html", email=user.email, next="", problem=None, notice="Your password is set.")
 
 
-def _may_enter(user: User) -> bool:
-    """An inactive client may not; billing knows. Raises Unavailable while it does not answer."""
-    if user.client_id is None:
-        return True
-    try:
-        remit = Remit(runtime(), user.business_id, users.person_of(user).actor)
-        return bool(remit.client(user.client_id)["status"] != "inactive")
-    except NotFound:
-        return False
-
-
 def _enter(business_id: str, user_id: str) -> Response:
-    with runtime().database.write() as session:
+    """Let them in; the session that this browser held before, of whatever business, is over."""
+    former, database = edge.session_token(), runtime().database
+    if former is not None:
+        sessions.end(database, former)
+    with confined(business_id), database.write() as session:
         user = session.get_one(User, (business_id, user_id))
-        token = sessions.begin(session, user, edge.session_token())
+        token = sessions.begin(session, user)
     return edge.sign_in(_redirect(_next() or _first_page(user.role)), token)
 
 
+def _address() -> str:
+    """The caller's, as attempts are counted by."""
+    return (request.remote_addr or "?")[:64]
+
+
 def _first_page(role: str) -> str:
-    return url_for("home.show") if role == "client" else url_for("assist.find")
+    return url_for("home.show") if role == "client" else url_for("clients.show_all")
 
 
 def _next() -> str:

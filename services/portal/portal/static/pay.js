@@ -1,5 +1,5 @@
 // Paying by card: the server begins the payment, the card is typed into Stripe's field, the server says what became
-// of it. Nothing here sees a card number, and no amount is decided here.
+// of it. Saving a card is the same without an amount. Nothing here sees a card number, and no amount is decided here.
 (function () {
   'use strict';
 
@@ -50,8 +50,8 @@
       paymentMethodCreation: 'manual'
     } : { clientSecret: begun.client_secret });
     elements.create('payment').mount('#card');
-    document.getElementById('card-title').textContent = 'Card for ' + begun.money;
-    confirm.textContent = 'Pay ' + begun.money;
+    document.getElementById('card-title').textContent = begun.is_to_save ? 'Card to save' : 'Card for ' + begun.money;
+    confirm.textContent = begun.is_to_save ? 'Save card' : 'Pay ' + begun.money;
     what.hidden = true;
     box.hidden = false;
     document.getElementById('card-title').focus();
@@ -103,16 +103,17 @@
 
   confirm.addEventListener('click', function () {
     busy(true);
-    say('Paying …');
+    say(begun.is_to_save ? 'Saving …' : 'Paying …');
     if (begun.order_path) return order();
-    stripe.confirmPayment({
+    stripe[begun.is_to_save ? 'confirmSetup' : 'confirmPayment']({
       elements: elements,
       clientSecret: begun.client_secret,
       confirmParams: { return_url: new URL(begun.return_path, location.href).href },
       redirect: 'if_required'
     }).then(function (result) {
-      if (!result.error) return location.assign(begun.return_path);
-      say(result.error.message || 'The card was not charged. Try again, or use another card.', true);
+      if (!result.error) return location.assign(begun.done_path || begun.return_path);
+      say(result.error.message || (begun.is_to_save ? 'The card was not saved.' : 'The card was not charged.') +
+        ' Try again, or use another card.', true);
       busy(false);
     }).catch(function () {
       // Nobody knows what became of it; the server asks.

@@ -1,14 +1,12 @@
 """Paying by card: what is to be paid, begun once however often it is sent, and what became of it."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from common.errors import FieldError, Invalid, NotFound, Refused
 from common.money import MoneyError, check_amount, format_money, parse_major
-from portal.client import Remit
-
-INVOICES_SHOWN = 20
+from portal.peers import Remit
+from portal.usecases import attempts
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Due:
 def card_desk(remit: Remit) -> CardDesk:
     """Asked as the portal itself: settings are the staff's. A gateway that is away takes no cards right now."""
     try:
-        found = Remit(remit.runtime, remit.business_id).card_settings()
+        found = remit.as_portal().stripe.settings()
     except Refused:
         return CardDesk(is_open=False)
     mode = found["mode"]
@@ -56,7 +54,7 @@ def card_desk(remit: Remit) -> CardDesk:
 def takes_paypal(remit: Remit) -> bool:
     """Whether clients may pay by PayPal. Asked as the portal itself; a gateway that is away takes nothing right now."""
     try:
-        found = Remit(remit.runtime, remit.business_id).paypal_settings()
+        found = remit.as_portal().paypal.settings()
     except Refused:
         return False
     return bool(found["is_ready"] and found["allow_client_initiated_payments"])
@@ -65,11 +63,11 @@ def takes_paypal(remit: Remit) -> bool:
 def what_is_due(remit: Remit, client_id: str, choice: str, amount: str) -> Due:
     """From a form: `choice` is an invoice's number, or "" for the amount that was typed. Raises Invalid, NotFound."""
     if choice:
-        invoice = remit.invoice(choice)
+        invoice = remit.billing.invoice(choice)
         if invoice["client_id"] != client_id:
             raise NotFound("not_found", "There is no such invoice.")
         return of_invoice(invoice)
-    currency = str(remit.balance(client_id)["currency"])
+    currency = str(remit.billing.balance(client_id)["currency"])
     try:
         amount_minor = parse_major(amount.strip().removeprefix("$"), currency)
         check_amount(amount_minor)
@@ -96,12 +94,14 @@ def begin(
         "invoice_number": due.invoice_number, "initiated_by": "staff" if by_staff else "client",
         "save_card": save_card,
     }  # fmt: skip
-    begun, is_repeat = remit.start_payment(body, _key(remit, attempt, body))
+    begun, is_repeat = remit.stripe.start_payment(body, attempts.key(remit, attempt, body))
     if not is_repeat:
         return begun, False
-    status = remit.sync(begun["payment_intent_id"])["status"]
+    status = remit.stripe.sync(begun["payment_intent_id"])["status"]
     if status == "canceled":  # Stripe gave it up; the next is a new one, and itself begun once
-        begun, _ = remit.start_payment(body, _key(remit, f"{attempt}:{begun['payment_intent_id']}", body))
+        begun, _ = remit.stripe.start_payment(
+            body, attempts.key(remit, f"{attempt}:{begun['payment_intent_id']}", body)
+        )
         return begun, False
     return begun, status in ("succeeded", "processing")
 
@@ -115,8 +115,8 @@ def begin_paypal(
         "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
         "invoice_number": due.invoice_number, "return_url": return_url, "cancel_url": cancel_url,
     }  # fmt: skip
-    begun, is_repeat = remit.start_checkout(body, _key(remit, attempt, body))
-    is_over = is_repeat and remit.paypal_checkout(begun["checkout_id"])["status"] in ("paid", "pending")
+    begun, is_repeat = remit.paypal.start_checkout(body, attempts.key(remit, attempt, body))
+    is_over = is_repeat and remit.paypal.checkout(begun["checkout_id"])["status"] in ("paid", "pending")
     return {**begun, "is_over": is_over}
 
 
@@ -126,7 +126,7 @@ def charge(remit: Remit, client_id: str, due: Due, card_id: str, attempt: str) -
         "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
         "invoice_number": due.invoice_number, "payment_method_id": card_id,
     }  # fmt: skip
-    return remit.charge_saved_card(body, _key(remit, attempt, body))
+    return remit.stripe.charge_saved_card(body, attempts.key(remit, attempt, body))
 
 
 def take_order(
@@ -137,11 +137,4 @@ def take_order(
         "client_id": client_id, "amount_minor": due.amount_minor, "currency": due.currency,
         "invoice_number": due.invoice_number, "payment_method_id": card_id, "save_card": save_card,
     }  # fmt: skip
-    return remit.take_order(body, _key(remit, attempt, body))
-
-
-def _key(remit: Remit, attempt: str, body: dict[str, Any]) -> str:
-    """One key for one attempt at one thing by one person."""
-    actor = remit.actor or {}
-    said = "\n".join([attempt, str(actor.get("type")), str(actor.get("id")), *map(str, body.values())])
-    return f"portal-{hashlib.sha256(said.encode()).hexdigest()}"
+    return remit.stripe.take_order(body, attempts.key(remit, attempt, body))

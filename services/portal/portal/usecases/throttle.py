@@ -1,4 +1,5 @@
-"""Sign-in slows down whoever guesses: failures are counted per account and address, per account, and per address."""
+"""Whoever guesses is slowed down: attempts are counted per account and address, per account, and per address. Asking
+for a new password is counted apart from signing in, so that the one does not lock the other."""
 
 import hashlib
 from datetime import timedelta
@@ -15,6 +16,8 @@ from portal.usecases.users import fold
 WINDOW = timedelta(minutes=15)
 ANY = "*"
 LIMIT, LIMIT_ACCOUNT, LIMIT_ADDRESS = 5, 50, 100
+# An account gets this many mails at most, from wherever they are asked for; one of them is in the letter box then.
+MAILS, MAILS_ADDRESS = 5, 20
 
 
 class TooMany(Refused):
@@ -22,11 +25,32 @@ class TooMany(Refused):
 
 
 def note(session: Session, email: str, address: str) -> None:
-    """Count an attempt, before its password is looked at: many at once count as well. Raises TooMany."""
+    """Count an attempt to sign in, before its password is looked at: many at once count as well. Raises TooMany."""
+    _count(session, _limits(_digest(email), address))
+
+
+def note_mail(session: Session, email: str, address: str) -> None:
+    """Count that a new password was asked for, whether or not anybody has the address. Raises TooMany."""
+    account, caller = _digest("mail " + fold(email)), f"mail {address}"[:64]
+    _count(session, [((account, ANY), MAILS), ((ANY, caller), MAILS_ADDRESS)])
+
+
+def note_key(session: Session, key_id: str, address: str) -> None:
+    """Count that somebody presented a team's key, before its secret is looked at. Raises TooMany. A key is not locked
+    for other addresses: its secret cannot be guessed, and nobody shall keep a team out who only knows its id."""
+    account = _digest(key_of(key_id))
+    _count(session, [((account, address), LIMIT), ((ANY, address), LIMIT_ADDRESS)])
+
+
+def key_of(key_id: str) -> str:
+    """What a team's key is counted under, as an account is under its address; for `forgive`."""
+    return f"key {key_id}"
+
+
+def _count(session: Session, limits: list[tuple[tuple[str, str], int]]) -> None:
     now = clock.now()
     session.execute(delete(Attempts).where(Attempts.since < now - WINDOW))
-    account = _digest(email)
-    for key, limit in _limits(account, address):
+    for key, limit in limits:
         row = {"account": key[0], "address": key[1], "failures": 1, "since": now}
         counted = insert_or(session, Attempts).values(row).on_conflict_do_update(
             index_elements=["account", "address"], set_={"failures": Attempts.failures + 1}

@@ -1,25 +1,30 @@
 """Who may sign in: people with passwords, and the invitations that set those."""
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from common import clock
 from common.auth import Signer
+from common.context import seeking
+from common.db import Database
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from common.ids import new_id
 from portal.models import Invitation, SignedIn, User
 from portal.usecases.marks import fits, mark
 
 ROLES = ("administrator", "staff", "client")
+ROLE_WORDS = {"administrator": "an administrator", "staff": "staff", "client": "a client"}
 INVITATION_GOOD_FOR = timedelta(days=7)
+RESET_GOOD_FOR = timedelta(hours=1)
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 200
 # One address in more businesses than this is not tried in the rest: every try costs its time and memory.
 MAX_BUSINESSES = 5
@@ -39,6 +44,11 @@ class Person:
     client_id: str | None
     name: str
     email: str
+    is_operator: bool = False
+
+    def may(self, roles: Sequence[str]) -> bool:
+        """Whether something that is for these roles is for this person; `operator` is a role beside the own one."""
+        return self.role in roles or (self.is_operator and "operator" in roles)
 
     @property
     def actor(self) -> dict[str, str]:
@@ -49,11 +59,13 @@ class Person:
 
 
 def person_of(user: User) -> Person:
-    return Person(user.business_id, user.user_id, user.role, user.client_id, user.name, user.email)
+    return Person(
+        user.business_id, user.user_id, user.role, user.client_id, user.name, user.email, user.is_operator
+    )  # fmt: skip
 
 
 def fold(email: str) -> str:
-    return email.strip().casefold()
+    return email.replace("\0", "").strip().casefold()
 
 
 def with_password(candidates: Sequence[User], password: str) -> list[User]:
@@ -64,10 +76,13 @@ def with_password(candidates: Sequence[User], password: str) -> list[User]:
     return fitting
 
 
-def by_email(session: Session, email: str) -> Sequence[User]:
-    """Users of any business with this address, who have a password."""
-    found = select(User).where(User.email_folded == fold(email), User.password_hash.is_not(None))
-    return session.scalars(found.order_by(User.business_id).limit(MAX_BUSINESSES)).all()
+def by_email(database: Database, email: str, *, with_password: bool = True) -> Sequence[User]:
+    """Users of any business with this address, who have a password unless told otherwise; nobody who is disabled."""
+    found = select(User).where(User.email_folded == fold(email), User.disabled_at.is_(None))
+    if with_password:
+        found = found.where(User.password_hash.is_not(None))
+    with seeking(fold(email)), database.read() as session:
+        return session.scalars(found.order_by(User.business_id).limit(MAX_BUSINESSES)).all()
 
 
 def ensure(session: Session, business_id: str, role: str, email: str, name: str, client_id: str | None) -> User:
@@ -77,11 +92,12 @@ def ensure(session: Session, business_id: str, role: str, email: str, name: str,
     held = session.scalar(select(User).where(User.business_id == business_id, User.email_folded == fold(email)))
     if held is not None:
         if (held.role, held.client_id) != (role, client_id):
-            raise Conflict("email_taken", f"{held.email} is already a {held.role} of this business.")
+            words = f"{held.email} already signs in here as {ROLE_WORDS[held.role]}. One address is one person."
+            raise Conflict("email_taken", words, [FieldError("email", words)])
         return held
     made = User(
         business_id=business_id, user_id=new_id(), role=role, client_id=client_id, name=name, email=email.strip(),
-        email_folded=fold(email), password_hash=None, created_at=clock.now(),
+        email_folded=fold(email), password_hash=None, is_operator=False, disabled_at=None, created_at=clock.now(),
     )  # fmt: skip
     session.add(made)
     session.flush()
@@ -89,7 +105,7 @@ def ensure(session: Session, business_id: str, role: str, email: str, name: str,
 
 
 def set_password(session: Session, user: User, password: str) -> None:
-    """Raises Invalid. Whoever was signed in with the former one no longer is."""
+    """Raises Invalid. Whoever was signed in with the former one no longer is, and links that set one are over."""
     words = None
     if len(password) < PASSWORD_SHORTEST:
         words = f"Use at least {PASSWORD_SHORTEST} characters."
@@ -101,41 +117,51 @@ def set_password(session: Session, user: User, password: str) -> None:
         raise Invalid("password_weak", words, [FieldError("password", words)])
     user.password_hash = _hasher.hash(password)
     session.execute(delete(SignedIn).where(SignedIn.business_id == user.business_id, SignedIn.user_id == user.user_id))
+    mine = (Invitation.business_id == user.business_id, Invitation.user_id == user.user_id)
+    session.execute(update(Invitation).where(*mine, Invitation.used_at.is_(None)).values(used_at=clock.now()))
 
 
-def invite(session: Session, signer: Signer, portal_url: str, user: User) -> str:
-    """A link with which the user sets a password, once, within a week."""
-    until = clock.now() + INVITATION_GOOD_FOR
-    row = Invitation(
-        business_id=user.business_id, invitation_id=new_id(), user_id=user.user_id, until=until, used_at=None
-    )
-    session.add(row)
-    session.flush()
+@dataclass(frozen=True)
+class Link:
+    """A link with which somebody sets a password, once, until a moment."""
+
+    url: str
+    good_until: datetime
+
+
+def link(
+    session: Session, signer: Signer, portal_url: str, user: User, good_for: timedelta = INVITATION_GOOD_FOR,
+    attempt: str | None = None,
+) -> Link:  # fmt: skip
+    """A new link for the user. With `attempt`, a page's, the same one again answers the same link."""
+    now = clock.now().replace(microsecond=0)
+    session.execute(delete(Invitation).where(Invitation.business_id == user.business_id, Invitation.until < now))
+    invitation_id = new_id()
+    if attempt:
+        invitation_id = hashlib.sha256(f"{attempt}\n{user.user_id}".encode()).hexdigest()
+    row = session.get(Invitation, (user.business_id, invitation_id))
+    if row is None:
+        row = Invitation(
+            business_id=user.business_id, invitation_id=invitation_id, user_id=user.user_id, until=now + good_for,
+            used_at=None,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
     value = f"{row.business_id}/{row.invitation_id}"
     facts = {"business": row.business_id, "invitation": row.invitation_id, "signature": mark(signer, "invite", value)}
-    return f"{portal_url}/welcome?{urlencode(facts)}"
+    return Link(f"{portal_url}/welcome?{urlencode(facts)}", row.until)
 
 
-def invited(
-    session: Session, signer: Signer, business_id: str, invitation_id: str, signature: str
-) -> tuple[Invitation, User]:
-    """The invitation that a link names, and whose it is. Raises NotFound when it is changed, used, or too old."""
+def invited(session: Session, signer: Signer, business_id: str, invitation_id: str, signature: str) -> User:
+    """Whose link it is. Raises NotFound when it is changed, used, or too old. A password that is set ends it."""
     row = None
     if fits(signer, "invite", f"{business_id}/{invitation_id}", signature):
         row = session.get(Invitation, (business_id, invitation_id), with_for_update=True)
     user = session.get(User, (business_id, row.user_id)) if row is not None else None
-    if row is None or user is None or row.used_at is not None or row.until < clock.now():
+    is_over = row is None or row.used_at is not None or row.until < clock.now()
+    if row is None or user is None or is_over or user.disabled_at is not None:
         raise NotFound("invitation_over", "This link was used already, or is too old. Ask for a new one.")
-    return row, user
-
-
-def accept(session: Session, invitation: Invitation, user: User, password: str) -> None:
-    """Use the invitation. Raises Invalid. Other invitations of the user are over as well."""
-    set_password(session, user, password)
-    mine = select(Invitation).where(Invitation.business_id == user.business_id, Invitation.user_id == user.user_id)
-    for row in session.scalars(mine.where(Invitation.used_at.is_(None))):
-        row.used_at = clock.now()
-    invitation.used_at = clock.now()
+    return user
 
 
 def _verify(hashed: str, password: str) -> bool:

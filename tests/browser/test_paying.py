@@ -1,121 +1,41 @@
-"""The portal as people use it: a client pays, staff take payments, a pay link is paid. One browser, one `make run`.
+"""Paying in the portal as people do it: a client pays, staff take payments, a pay link is paid. One browser, one
+`make run`."""
 
-With SCREENSHOTS set to a folder, every screen is kept there, wide and narrow.
-"""
-
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Page, expect
 
 from common import clock
-from common.testing import eventually, free_port_base
-
-START_SECONDS = 60
-WAIT_MS = 15_000
-SIZES = {"wide": (1280, 900), "narrow": (390, 844), "narrowest": (360, 740)}
-GOOD_CARD, DECLINED_CARD, ASKING_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0027 6000 3184"
-
-
-class Running:
-    """A `make run` of its own, with the demo business."""
-
-    def __init__(self, folder: Path) -> None:
-        var_dir = folder / "var"
-        environ = {**os.environ, "VAR_DIR": str(var_dir), "PORT_BASE": str(free_port_base()), "DEMO": "on"}
-        with (folder / "run.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "embedded"], env=environ, stdout=log, stderr=subprocess.STDOUT
-            )
-        said = var_dir / "endpoints.json"
-        eventually(lambda: said.exists() or self.process.poll() is not None, "endpoints.json", START_SECONDS)
-        assert self.process.poll() is None, (folder / "run.log").read_text()
-        self.endpoints: dict[str, Any] = json.loads(said.read_text())
-
-    def call(self, method: str, service: str, path: str, body: Any = None) -> requests.Response:
-        url = f"{self.endpoints[service]}/v1/businesses/{self.endpoints['business_id']}{path}"
-        headers = {"Authorization": f"Bearer {self.endpoints['token']}"}
-        return requests.request(method, url, json=body, headers=headers, timeout=30)
-
-    def mails_to(self, address: str) -> list[dict[str, Any]]:
-        """What is in the sandbox's mail box of somebody, the newest first."""
-        answer = requests.get(f"{self.endpoints['sandbox']}/mail/messages", params={"to": address}, timeout=10)
-        return list(answer.json()["items"])
-
-    def faults(self, wanted: dict[str, Any]) -> None:
-        assert requests.put(f"{self.endpoints['sandbox']}/faults", json=wanted, timeout=10).ok
-
-    def client_called(self, name: str) -> str:
-        return str(self.call("GET", "billing", f"/clients?q={name}").json()["items"][0]["id"])
-
-
-class Person:
-    """Somebody at a browser of their own. What the page's console complains of fails the test."""
-
-    def __init__(self, browser: Browser, remit: Running) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(WAIT_MS)
-        self.complaints: list[str] = []
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.portal = str(remit.endpoints["portal"])
-
-    def sign_in(self, who: dict[str, str]) -> None:
-        self.page.goto(self.portal)
-        self.page.get_by_label("E-mail address").fill(who["email"])
-        self.page.get_by_label("Password").fill(who["password"])
-        self.page.get_by_role("button", name="Sign in").click()
-
-    def type_card(self, number: str = GOOD_CARD) -> None:
-        self.page.get_by_label("Card number").fill(number)
-        self.page.get_by_label("Expiration date").fill("12 / 34")
-        self.page.get_by_label("CVC").fill("123")
-
-    def look(self, name: str) -> None:
-        """Nothing is wider than the smallest screen; keep a picture where one is wanted."""
-        folder = os.environ.get("SCREENSHOTS")
-        for size, (width, height) in SIZES.items():
-            self.page.set_viewport_size({"width": width, "height": height})
-            wide = self.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{name} is {wide} px wide at {width}"
-            if folder and size != "narrowest":
-                self.page.screenshot(path=f"{folder}/{name}-{size}.png", full_page=True)
-        self.page.set_viewport_size({"width": 1280, "height": 900})
-
-    def leave(self) -> None:
-        self.context.close()
-        assert self.complaints == []
+from common.testing import eventually
+from tests.browser.people import ASKING_CARD, DECLINED_CARD, WAIT_MS, Person
+from tests.harness.embedded import Embedded
 
 
 @pytest.fixture(scope="module")
-def remit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("portal"))
+def remit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    running = Embedded(tmp_path_factory.mktemp("portal"), demo=True)
     yield running
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(30) == 0
+    running.stop()
 
 
-def balance(remit: Running, client_id: str) -> int:
-    return int(remit.call("GET", "billing", f"/clients/{client_id}/balance").json()["balance_minor"])
+def balance(remit: Embedded, client_id: str) -> int:
+    return int(remit.balance(client_id)["balance_minor"])
 
 
-def words(remit: Running, client_id: str) -> str:
-    return str(remit.call("GET", "billing", f"/clients/{client_id}/balance").json()["in_words"])
+def is_booked(remit: Embedded, client_id: str, balance_minor: int) -> bool:
+    return balance(remit, client_id) == balance_minor
+
+
+def words(remit: Embedded, client_id: str) -> str:
+    return str(remit.balance(client_id)["in_words"])
 
 
 @pytest.mark.timeout(180)
-def test_the_portal(browser: Browser, remit: Running) -> None:
+def test_paying(browser: Browser, remit: Embedded) -> None:
     a_client_pays(browser, remit)
     a_client_may_not_pay(browser, remit)
     staff_take_payments(browser, remit)
@@ -124,7 +44,7 @@ def test_the_portal(browser: Browser, remit: Running) -> None:
     a_client_pays_by_paypal(browser, remit)
 
 
-def a_client_pays(browser: Browser, remit: Running) -> None:
+def a_client_pays(browser: Browser, remit: Embedded) -> None:
     ada = Person(browser, remit)
     page, who = ada.page, remit.endpoints["client"]
     before = balance(remit, who["client_id"])
@@ -157,21 +77,21 @@ def a_client_pays(browser: Browser, remit: Running) -> None:
     page.get_by_role("link", name="Back to my balance").click()
     expect(page.locator("#balance")).to_have_text(expected)
     assert balance(remit, who["client_id"]) == before + 4500
-    page.get_by_role("link", name="Account").click()
+    page.get_by_role("link", name="your account").click()
     ada.look("account")
     page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     ada.leave()
 
 
-def a_client_may_not_pay(browser: Browser, remit: Running) -> None:
+def a_client_may_not_pay(browser: Browser, remit: Embedded) -> None:
     """The switch is turned off while a client is about to pay."""
     ada = Person(browser, remit)
     page = ada.page
     ada.sign_in(remit.endpoints["client"])
     page.get_by_label("Amount in USD").fill("45.00")
     settings = {"mode": "test", "allow_client_initiated_payments": False}
-    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    assert remit.call("PUT", "gateway-stripe", "/stripe", json=settings).status_code == 200
     page.get_by_role("button", name="Continue to the card").click()
     expect(page.locator("#pay-state")).to_contain_text("through its staff only")
     expect(page.get_by_label("Card number")).to_have_count(0)
@@ -183,11 +103,12 @@ def a_client_may_not_pay(browser: Browser, remit: Running) -> None:
     ada.leave()
 
 
-def staff_take_payments(browser: Browser, remit: Running) -> None:
+def staff_take_payments(browser: Browser, remit: Embedded) -> None:
     sam = Person(browser, remit)
     page = sam.page
     grace = remit.client_called("Grace")
     sam.sign_in(remit.endpoints["staff"])
+    page.goto(f"{sam.portal}/assist")
     page.get_by_label("Client's name").fill("Grace")
     page.get_by_role("button", name="Find").click()
     sam.look("assist")
@@ -222,10 +143,10 @@ def staff_take_payments(browser: Browser, remit: Running) -> None:
     sam.leave()
 
 
-def staff_take_a_telephone_order(browser: Browser, remit: Running) -> None:
+def staff_take_a_telephone_order(browser: Browser, remit: Embedded) -> None:
     """A card whose bank always asks, typed for a client who is not there: marked so, nobody is asked."""
     settings = {"mode": "test", "mail_and_telephone_orders": True}
-    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    assert remit.call("PUT", "gateway-stripe", "/stripe", json=settings).status_code == 200
     sam = Person(browser, remit)
     page = sam.page
     grace = remit.client_called("Grace")
@@ -249,19 +170,19 @@ def staff_take_a_telephone_order(browser: Browser, remit: Running) -> None:
     assert (newest["source"], newest["recorded_by"]["name"]) == ("pay_assist", "Sam Harmony")
     sam.leave()
     settings = {"mode": "test", "mail_and_telephone_orders": False}
-    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    assert remit.call("PUT", "gateway-stripe", "/stripe", json=settings).status_code == 200
 
 
-def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:
+def a_pay_link_is_paid(browser: Browser, remit: Embedded) -> None:
     settings = {"mode": "test", "allow_client_initiated_payments": True}
-    assert remit.call("PUT", "gateway-stripe", "/stripe", settings).status_code == 200
+    assert remit.call("PUT", "gateway-stripe", "/stripe", json=settings).status_code == 200
     jose = remit.client_called("José")
     service = remit.call("GET", "billing", "/services").json()["items"][0]
     session = {
         "client_id": jose, "service_id": service["id"],
         "starts_at": (clock.now() + timedelta(days=7)).isoformat(timespec="seconds"),
     }  # fmt: skip
-    refused = remit.call("POST", "billing", "/sessions", session)
+    refused = remit.call("POST", "billing", "/sessions", json=session)
     assert refused.status_code == 409, refused.text
     problem = refused.json()
     before = balance(remit, jose)
@@ -281,11 +202,11 @@ def a_pay_link_is_paid(browser: Browser, remit: Running) -> None:
     page.goto(problem["pay_url"])
     page.get_by_role("button", name=re.compile(r"Pay \$.* by card")).click()
     expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
-    assert remit.call("POST", "billing", "/sessions", session).status_code == 201
+    assert remit.call("POST", "billing", "/sessions", json=session).status_code == 201
     anybody.leave()
 
 
-def a_client_pays_by_paypal(browser: Browser, remit: Running) -> None:
+def a_client_pays_by_paypal(browser: Browser, remit: Embedded) -> None:
     """By both kinds of checkout: to PayPal's page and back, waiting, then the receipt; and cancelled there."""
     ada = Person(browser, remit)
     page, who = ada.page, remit.endpoints["client"]
@@ -294,7 +215,7 @@ def a_client_pays_by_paypal(browser: Browser, remit: Running) -> None:
     saved = remit.call("GET", "gateway-paypal", "/paypal").json()
     for checkout, agree in (("orders", "Agree and continue"), ("standard", re.compile("^Pay "))):
         settings = {"mode": "sandbox", "checkout": checkout, "business_email": saved["business_email"]}
-        assert remit.call("PUT", "gateway-paypal", "/paypal", settings).status_code == 200
+        assert remit.call("PUT", "gateway-paypal", "/paypal", json=settings).status_code == 200
         before = balance(remit, who["client_id"])
         leave_for_paypal(page, ada)
         ada.look(f"paypal-{checkout}")
@@ -312,7 +233,8 @@ def a_client_pays_by_paypal(browser: Browser, remit: Running) -> None:
         expect(page.get_by_role("heading", name="Payment received")).to_be_visible()
         expect(page.get_by_role("link", name="Receipt (PDF)")).to_be_visible()
         ada.look(f"paypal-{checkout}-paid")
-        eventually(lambda was=before: balance(remit, who["client_id"]) == was + 3100, "PayPal's money to be booked")
+        booked = before + 3100
+        eventually(partial(is_booked, remit, who["client_id"], booked), "PayPal's money to be booked")
     methods = [
         row["method"]
         for row in remit.call("GET", "payments", f"/payments?client_id={who['client_id']}").json()["items"]
