@@ -1,7 +1,9 @@
 """The threaded server: it answers, and stops whatever else is going on."""
 
+import socket
 import time
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
@@ -43,3 +45,15 @@ def test_stopping_while_the_loop_is_woken_by_something_else(monkeypatch: pytest.
     monkeypatch.setattr(trigger, "_physical_pull", pull_twice)
     server.stop()
     assert not server._thread.is_alive()
+
+
+def test_idle_connections_leave_room_for_others() -> None:
+    server, url = serve()
+    port = int(url.split(":")[2].partition("/")[0])
+    with ExitStack() as idle:
+        for _ in range(150):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        time.sleep(0.5)  # the server counts them once it has taken them
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            assert answer.read() == b"done"
+    server.stop()

@@ -1,5 +1,6 @@
 """Stripe: the one place that knows its SDK. Answers are plain dictionaries; what went wrong is an exception of ours."""
 
+import functools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NoReturn
@@ -18,6 +19,13 @@ CONNECT_SECONDS = 3.0
 PAGE = 100
 
 
+@functools.cache
+def _http(timeout_seconds: float) -> stripe.RequestsClient:
+    """One for all accounts: each thread keeps one connection alive. With one for each account a call left its own open
+    until the garbage was collected, and Stripe in a box took no more."""
+    return stripe.RequestsClient(timeout=(CONNECT_SECONDS, timeout_seconds))
+
+
 class Declined(Exception):
     """The card was declined, or its bank wants the client to authenticate (`authentication_required`)."""
 
@@ -34,7 +42,7 @@ class Stripe:
             secret_key,
             base_addresses={"api": api_base},
             max_network_retries=RETRIES,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, timeout_seconds)),
+            http_client=_http(timeout_seconds),
         )
 
     def account(self) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from waitress import create_server, wasyncore
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 STOP_SECONDS = 10.0
+# Open connections, idle ones included. waitress has 100, and takes no new one beyond: browsers and sessions keep some.
+CONNECTIONS = 1_000
 
 # A line for every request that has to wait a moment helps nobody, least of all during a burst.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -24,7 +26,8 @@ class ThreadedServer:
         self._sockets: dict[int, object] = {}
         self._server = create_server(
             app, map=self._sockets, sockets=[listening], threads=threads, ident=None,
-            max_request_body_size=MAX_BODY_BYTES,
+            max_request_body_size=MAX_BODY_BYTES, connection_limit=CONNECTIONS,
+            asyncore_use_poll=True,  # select() ends at 1,024 files
         )  # fmt: skip
         self._thread = threading.Thread(target=self._server.run, name=name, daemon=True)
 
