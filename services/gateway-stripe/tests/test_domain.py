@@ -41,7 +41,7 @@ def intent(status: str, **more: Any) -> dict[str, Any]:
 
 
 def charge(fee: int | None) -> dict[str, Any]:
-    transaction = None if fee is None else {"id": "txn_1", "fee": fee}
+    transaction = None if fee is None else {"id": "txn_1", "fee": fee, "currency": "usd"}
     return {"id": "ch_1", "payment_intent": "pi_1", "balance_transaction": transaction}
 
 
@@ -52,11 +52,13 @@ def refund(status: str, refund_id: str = "re_1", **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def dispute(status: str, *movements: int) -> dict[str, Any]:
+def dispute(status: str, *movements: int, currency: str = "usd") -> dict[str, Any]:
+    """`currency` is that of the account's balance; the payment is in USD."""
     return {
-        "id": "dp_1", "payment_intent": "pi_1", "status": status, "amount": 4500, "reason": "fraudulent",
+        "id": "dp_1", "payment_intent": "pi_1", "status": status, "amount": 4500, "currency": "usd",
+        "reason": "fraudulent",
         "created": 1_772_000_200, "balance_transactions": [
-            {"id": f"txn_{n}", "amount": amount, "currency": "usd", "created": 1_772_000_300 + n}
+            {"id": f"txn_{n}", "amount": amount, "currency": currency, "created": 1_772_000_300 + n}
             for n, amount in enumerate(movements)
         ],
     }  # fmt: skip
@@ -165,6 +167,12 @@ def test_a_forgery_is_told_apart(body: bytes, header: Callable[[float], str], wo
 )
 def test_what_an_object_means(facts: list[translate.Fact], kinds: list[type[Event]]) -> None:
     assert [type(fact.event) for fact in facts] == kinds
+
+
+def test_a_dispute_is_told_in_the_currency_of_its_payment() -> None:
+    events = [fact.event for fact in translate.of_dispute(CONTEXT, dispute("lost", -4100, currency="eur"))]
+    (moved,) = (event for event in events if isinstance(event, GatewayFundsWithdrawn))
+    assert (moved.amount_minor, moved.currency) == (4500, "USD")
 
 
 def test_a_payment_says_whose_it_is_and_who_took_it() -> None:

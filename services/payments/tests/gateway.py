@@ -47,8 +47,8 @@ class Told:
     def failed(self, **more: Any) -> GatewayPaymentFailed:
         return GatewayPaymentFailed(**self._at, code="card_declined", reason="The card was declined.", **more)
 
-    def fee(self, fee_minor: int) -> GatewayFeeKnown:
-        return GatewayFeeKnown(**self._at, fee_minor=fee_minor)
+    def fee(self, fee_minor: int, currency: str | None = None) -> GatewayFeeKnown:
+        return GatewayFeeKnown(**self._at, fee_minor=fee_minor, currency=currency)
 
     def _refund(self, id_: str, amount_minor: int, refund_id: str | None, currency: str) -> dict[str, Any]:
         return {

@@ -81,6 +81,14 @@ def test_a_fee_may_come_first(payments: ServiceUnderTest, told: Told) -> None:
     assert found(payments, told)["fee_minor"] == 350
 
 
+def test_a_fee_in_another_currency_is_not_the_payments(payments: ServiceUnderTest, told: Told) -> None:
+    payments.take(told.fee(290, "EUR"), told.succeeded(), told.fee(280, "EUR"))
+    assert found(payments, told)["fee_minor"] is None
+    assert reasons(payments) == []
+    payments.take(told.fee(320, "USD"))
+    assert found(payments, told)["fee_minor"] == 320
+
+
 def test_a_refund_is_held_then_done(payments: ServiceUnderTest, told: Told) -> None:
     payments.take(told.succeeded())
     payment_id = found(payments, told)["id"]
@@ -163,6 +171,17 @@ def test_a_refund_told_of_without_our_id_first_is_one_refund(payments: ServiceUn
         payments.take(told.refunded("re_1", 3000, refund_id))
     shown = found(payments, told)
     assert (shown["refunded_minor"], shown["refund_pending_minor"]) == (3000, 0)
+
+
+def test_all_of_it_told_of_without_our_id_first_is_one_refund(payments: ServiceUnderTest, told: Told) -> None:
+    payments.take(told.succeeded())
+    refund_id = ask_refund(payments, found(payments, told)["id"]).json["refund_id"]
+    with payments.emits(PaymentRefunded):
+        payments.take(told.refunded("re_1", 10000))  # no room: all of it is held for ours
+        payments.take(told.refunded("re_1", 10000, refund_id))
+    shown = found(payments, told)
+    assert (shown["refunded_minor"], shown["refund_pending_minor"], shown["status"]) == (10000, 0, "refunded")
+    assert reasons(payments) == []
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ class GatewayFeeKnown(_GatewayFacts):
     producers = GATEWAYS
 
     fee_minor: int = Field(ge=0)
+    currency: str | None = Field(
+        default=None, pattern=r"^[A-Z]{3}$", description="Of the fee: the currency that the account is settled in"
+    )
 
 
 class _GatewayRefund(_GatewayFacts):

@@ -155,9 +155,12 @@ def of_dispute(context: Context, dispute: dict[str, Any]) -> Sequence[Fact]:
     facts = [Fact(f"disputed:{dispute_id}", opened)]
     for movement in dispute.get("balance_transactions") or []:
         kind = GatewayFundsWithdrawn if movement["amount"] < 0 else GatewayFundsReinstated
+        # An account that is settled in another currency moves that; the payment is kept in its own, the dispute's.
+        is_settled_alike = movement["currency"] == dispute["currency"]
         moved = kind(
-            **about, gateway_movement_id=movement["id"], amount_minor=abs(movement["amount"]),
-            currency=movement["currency"].upper(), happened_at=_moment(movement["created"]),
+            **about, gateway_movement_id=movement["id"],
+            amount_minor=abs(movement["amount"]) if is_settled_alike else dispute["amount"],
+            currency=dispute["currency"].upper(), happened_at=_moment(movement["created"]),
         )  # fmt: skip
         facts.append(Fact(f"moved:{movement['id']}", moved))
     if dispute["status"] in OUTCOMES:
@@ -225,7 +228,7 @@ def _fee(about: dict[str, Any], charge: Any) -> list[Fact]:
     if not isinstance(transaction, dict):
         return []
     intent_id = about["gateway_payment_id"]
-    event = GatewayFeeKnown(**about, fee_minor=transaction["fee"])
+    event = GatewayFeeKnown(**about, fee_minor=transaction["fee"], currency=transaction["currency"].upper())
     return [Fact(f"fee:{intent_id}", event, event.fee_minor)]
 
 

@@ -87,13 +87,15 @@ def payment_of(session: Session, key: Key) -> Payment | None:
 
 def _apply(session: Session, business: Business, payment: Payment, event: Fact) -> str | None:
     """Make a fact part of its payment, once; answers why it cannot be yet, or None."""
-    currency = getattr(event, "currency", payment.currency)
-    if currency != payment.currency:
+    currency = getattr(event, "currency", None) or payment.currency
+    is_in_its_own = currency == payment.currency
+    if not is_in_its_own and not isinstance(event, GatewayFeeKnown):
         return f"it is told in {currency}; the payment is kept in {payment.currency}"
     match event:
         case GatewayFeeKnown():
-            payment.fee_minor = event.fee_minor
-            session.flush()
+            if is_in_its_own:  # one that an account is charged in another currency stays unknown here
+                payment.fee_minor = event.fee_minor
+                session.flush()
         case GatewayRefundSucceeded():
             return refunds.succeed(session, business, payment, event)
         case GatewayRefundFailed():
