@@ -1,7 +1,7 @@
 """Jobs: calls to the outside (mail, gateways) as rows, made outside every transaction.
 
 One loop claims due rows, commits, calls, and records what came of it. A claim that went stale, because the process
-died during the call, is in doubt: the job's `in_doubt` says whether to ask the other side or to call again.
+died during the call, is in doubt, and the call is made again.
 """
 
 import random
@@ -71,7 +71,6 @@ class Call:
     key: str
     payload: dict[str, Any]
     attempts: int
-    in_doubt: bool = False
     correlation_id: str | None = None
 
 
@@ -82,7 +81,8 @@ class Job:
     `call(runtime, call)` runs outside every transaction and answers anything; raising TryLater or GiveUp says how
     it went wrong, and any other exception counts as TryLater. `done(session, call, answer)` and `failed(session, call,
     reason)` record the end in the transaction that closes the row; `delayed` records each attempt to be repeated.
-    A call in doubt is made again with `call.in_doubt` set: it must ask the other side first where that can be asked.
+    A call may have been made before, without anybody's having heard of it: it asks the other side first, or does the
+    same under the same key.
     """
 
     kind: str
@@ -172,12 +172,11 @@ class JobLoop:
             ).all()
             claimed = []
             for row in rows:
-                in_doubt = row.state == "claimed"
                 row.state, row.attempts = "claimed", row.attempts + 1
                 row.next_at = now + STALE_AFTER
                 payload = orjson.loads(row.payload)
                 correlation = payload.pop(CORRELATION, None)
-                call = Call(row.business_id, row.key, payload, row.attempts, in_doubt, correlation)
+                call = Call(row.business_id, row.key, payload, row.attempts, correlation)
                 claimed.append((self._jobs[row.kind], call))
         return claimed
 

@@ -86,7 +86,7 @@ def test_a_refusal_for_good_is_not_repeated(database: Database) -> None:
     assert outside.recorded == [("failed", "no such number")]
 
 
-def test_a_stale_claim_is_taken_over_in_doubt(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_claim_is_taken_over(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     outside = Outside(KeyboardInterrupt(), "hello")  # the process dies during the call
     loop = loop_of(database, outside)
     with pytest.raises(KeyboardInterrupt):
@@ -94,7 +94,7 @@ def test_a_stale_claim_is_taken_over_in_doubt(database: Database, monkeypatch: p
     assert loop.run_due() == 0
     later(monkeypatch, jobs.STALE_AFTER.total_seconds() + 1)
     assert loop.run_due() == 1
-    assert [call.in_doubt for call in outside.calls] == [False, True]
+    assert [call.attempts for call in outside.calls] == [1, 2]
     assert outside.recorded == [("done", "hello")]
 
 

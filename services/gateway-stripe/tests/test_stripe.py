@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ import stripe
 from sqlalchemy import select, update
 from stripe_shop import CLIENT, TEST_PUBLIC, TEST_SECRET, B, Shop
 
+from common import clock
+from common.errors import Unavailable
+from common.events.billing import ClientUpdated
 from common.events.gateways import (
     GatewayFeeKnown,
     GatewayPaymentFailed,
@@ -22,9 +27,11 @@ from common.events.gateways import (
 )
 from common.events.payments import RefundRequested
 from common.gateway import notices as kept
-from common.gateway import proof
-from common.gateway.models import Notice, Told
+from common.gateway import operations, proof
+from common.gateway.calls import Unknown
+from common.gateway.models import Notice, Operation, Told
 from common.ids import new_id
+from common.jobs import JobRow
 from common.testing import eventually
 from gateway_stripe import commands
 from gateway_stripe.models import Keys
@@ -252,12 +259,55 @@ def test_an_unknown_outcome_ends_as_one_payment(shop: Shop, fault: str) -> None:
     assert len([event for event in shop.told(GatewayPaymentSucceeded) if event.amount_minor == 2500]) == 1
 
 
+def test_two_repeats_of_one_in_doubt_are_one_charge(shop: Shop) -> None:
+    """Stripe was away, and has nothing; then two pages ask again at once."""
+    looked, keys = Barrier(2), []
+
+    def ask(act: Callable[[Operation], dict[str, Any]]) -> tuple[dict[str, Any], bool]:
+        def look_for(_operation: Operation) -> None:
+            looked.wait(10)
+
+        return operations.run(
+            "Stripe", shop.gateway.runtime.database, "b1", "charge", "staff", "one", {"amount_minor": 1}, "test", act,
+            look_for, lambda _session, _operation, outcome: outcome,
+        )  # fmt: skip
+
+    def away(_operation: Operation) -> dict[str, Any]:
+        raise Unknown
+
+    def charge(operation: Operation) -> dict[str, Any]:
+        keys.append(operations.idempotency_key(operation, "charge"))
+        return {"id": "pi_1"}
+
+    with pytest.raises(Unavailable):
+        ask(away)
+    with shop.gateway.runtime.database.write() as session:
+        session.execute(update(Operation).values(started_at=clock.now() - 2 * operations.SETTLED))
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: ask(charge), range(2)))
+    assert [answer for answer, _ in answers] == [{"id": "pi_1"}] * 2
+    assert len(set(keys)) == 1, keys
+
+
+def test_a_repeat_goes_on_whatever_has_become_of_the_client(shop: Shop) -> None:
+    shop.set_up()
+    shop.save_card()
+    shop.wait_for(GatewayPaymentSucceeded)
+    shop.faults(fail_next=3, fail_with="charge_then_500", fail_at="payment_intents", drop_next="all")
+    body = {"client_id": "c1", "amount_minor": 2500}
+    assert shop.call("POST", "/stripe/charges", body, key="hung").json["status"] == "unknown"
+    shop.faults()
+    shop.gateway.take(ClientUpdated(business_id="b1", client_id="c1", name="Ada", status="inactive", sequence=2))
+    assert shop.call("POST", "/stripe/charges", body, key="hung").json["status"] == "succeeded"
+    assert shop.call("POST", "/stripe/charges", body, key="new").json["code"] == "client_inactive"
+
+
 def test_lost_callbacks_are_healed_by_one_reconcile(shop: Shop) -> None:
     shop.set_up()
     shop.faults(drop_next="all")
     for _ in range(12):
         assert shop.type_card(shop.begin().json)["status"] == "succeeded"
-    time.sleep(0.5)
+    eventually(lambda: all(charge["balance_transaction"] for charge in shop.captured()), "every fee to be known")
     assert shop.told(GatewayPaymentSucceeded) == []
     report = shop.call("POST", "/reconcile", {"since_hours": 2}).json
     assert (report["compared"], len(report["healed"]), report["drift"]) == (12, 12, [])
@@ -312,6 +362,31 @@ def test_a_refund_that_payments_asked_for_is_made_once(shop: Shop) -> None:
     shop.gateway.runtime.wake_jobs.set()
     (failed,) = shop.wait_for(GatewayRefundFailed)
     assert failed.refund_id == "r2"
+    assert sum(refund.amount for refund in shop.stripe.v1.refunds.list().data) == 1500
+
+
+def test_a_refund_that_stripe_answered_with_an_error_is_looked_for(shop: Shop) -> None:
+    shop.set_up()
+    shop.type_card(shop.begin().json)
+    (paid,) = shop.wait_for(GatewayPaymentSucceeded)
+    shop.faults(fail_next=1, fail_with="charge_then_500", fail_at="refunds", drop_next="all")
+    shop.gateway.take(
+        RefundRequested(
+            business_id="b1", refund_id="r1", payment_id="p1", client_id="c1", gateway="stripe",
+            gateway_account=paid.gateway_account, gateway_payment_id=paid.gateway_payment_id, amount_minor=1500,
+            currency="USD", reason="came late",
+        )
+    )  # fmt: skip
+    shop.gateway.runtime.wake_jobs.set()
+
+    def is_told_once_tried_again() -> Any:
+        with shop.gateway.runtime.database.write() as session:
+            session.execute(update(JobRow).where(JobRow.state == "due").values(next_at=clock.now()))
+        shop.gateway.runtime.wake_jobs.set()
+        return shop.told(GatewayRefundSucceeded)
+
+    (done,) = eventually(is_told_once_tried_again, "the refund")
+    assert done.refund_id == "r1"
     assert sum(refund.amount for refund in shop.stripe.v1.refunds.list().data) == 1500
 
 

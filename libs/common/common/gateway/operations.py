@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from common import clock, crash
+from common import clock, crash, errors
 from common.db import Database, insert_or
 from common.errors import Invalid, Unavailable
 from common.gateway.calls import Refused, Unknown, plainly
@@ -98,9 +98,29 @@ def _resume(
     if operation.state != "refused" and clock.now() - operation.started_at > SETTLED:
         with database.write() as session:
             held = session.get_one(Operation, (operation.business_id, operation.operation_id), with_for_update=True)
-            held.attempt, held.started_at = held.attempt + 1, clock.now()
+            if held.attempt == operation.attempt:  # else another repeat begins anew as well: with one key it is one
+                held.attempt, held.started_at = held.attempt + 1, clock.now()
             operation.attempt = held.attempt
     return act(operation)
+
+
+def begun(session: Session, business_id: str, kind: str, caller: str, request_key: str | None) -> Operation | None:
+    """The operation that a request has begun before, if it may have done anything: it goes on whatever has become of
+    what would refuse a new one."""
+    if request_key is None:
+        return None
+    return session.scalars(
+        _of_request(business_id, kind, caller, request_key).where(Operation.state != "refused")
+    ).one_or_none()
+
+
+def _of_request(business_id: str, kind: str, caller: str, request_key: str) -> Select[Operation]:
+    return select(Operation).where(
+        Operation.business_id == business_id,
+        Operation.caller == caller,
+        Operation.kind == kind,
+        Operation.request_key == request_key,
+    )
 
 
 def _begin(
@@ -123,14 +143,7 @@ def _begin(
     with database.write() as session:
         fresh = insert_or(session, Operation).values(row).on_conflict_do_nothing().returning(Operation.operation_id)
         is_new = session.execute(fresh).first() is not None
-        found = session.scalars(
-            select(Operation).where(
-                Operation.business_id == business_id,
-                Operation.caller == caller,
-                Operation.kind == kind,
-                Operation.request_key == request_key,
-            )
-        ).one()
+        found = session.scalars(_of_request(business_id, kind, caller, request_key)).one()
         if hashlib.sha256(found.request.encode()).digest() != hashlib.sha256(text.encode()).digest():
             raise Invalid(
                 "idempotency_key_reused",
@@ -172,8 +185,8 @@ def find_unknown(runtime: Runtime, reconcile: Callable[[Runtime, str, datetime],
     for business_id, since in oldest.items():
         try:
             reconcile(runtime, business_id, since)
-        except (Unknown, Refused, TryLater):
-            continue  # the gateway is away, or refuses the keys: the next round asks again
+        except (Unknown, Refused, TryLater, errors.Refused):
+            continue  # the gateway is away, or there are no keys that it takes: the next round asks again
         with runtime.database.write() as session:
             for row in waiting:
                 if row.business_id == business_id:

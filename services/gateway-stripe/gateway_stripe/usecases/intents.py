@@ -48,7 +48,7 @@ def start(
 ) -> tuple[dict[str, Any], bool]:
     """Make a PaymentIntent for a card to be typed on the page. Raises NotFound, Forbidden, Conflict, Invalid,
     Unavailable."""
-    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
+    opened, business = _prepare(runtime, business_id, wanted, caller, "intent", request_key)
 
     def act(operation: Operation) -> dict[str, Any]:
         params = _params(business, wanted, operation, caller)
@@ -82,7 +82,7 @@ def charge_saved_card(
     runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller, request_key: str | None
 ) -> tuple[dict[str, Any], bool]:
     """Charge a saved card off session. A decline, and a bank that wants the client, are answers. Raises as `start`."""
-    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
+    opened, business = _prepare(runtime, business_id, wanted, caller, "charge", request_key)
 
     def card() -> dict[str, Any]:
         card_id, customer_id = _saved_card(runtime, opened, wanted)
@@ -97,9 +97,7 @@ def take_order(
     """Charge a card that staff typed for a client who is not there, marked as a mail or telephone order (MOTO): its
     bank asks nobody to confirm. Answers and raises as `charge_saved_card`, and Forbidden, Conflict where the account
     does not take them."""
-    opened, business, _ = _prepare(runtime, business_id, wanted, caller)
-    with runtime.database.read() as session:
-        accounts.require_mail_and_telephone_orders(session, business_id)
+    opened, business = _prepare(runtime, business_id, wanted, caller, "order", request_key)
 
     def card() -> dict[str, Any]:
         typed: dict[str, Any] = {
@@ -211,23 +209,32 @@ def client_of(session: Session, business_id: str, intent_id: str) -> str:
 
 
 def _prepare(
-    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller
-) -> tuple[Opened, BusinessFacts, ClientFacts]:
-    """Everything that can refuse a payment before Stripe is asked."""
+    runtime: Runtime, business_id: str, wanted: Wanted, caller: Caller, kind: str, request_key: str | None
+) -> tuple[Opened, BusinessFacts]:
+    """Everything that can refuse a payment before Stripe is asked; a repeat goes on in the mode that it began in."""
     with runtime.database.read() as session:
         directory = Directory(runtime, session, business_id)
         business = directory.business()
-        client = directory.client(wanted.client_id)
-        if client is None:
-            raise NotFound("not_found", "There is no such client.")
-        if caller.client_id is not None:
-            accounts.require_client_payments(session, business_id)
-        if client.is_inactive(clock.today(business.time_zone)):
-            raise Conflict("client_inactive", f"{client.name} is inactive and cannot start a payment.")
-        errors = amounts.problems(wanted.amount_minor, wanted.currency, business.currency)
-        if errors:
-            raise Invalid(errors[0].code or "validation_failed", f"{errors[0].message}.", errors)
-        return accounts.open_account(runtime, session, business_id), business, client
+        begun = operations.begun(session, business_id, kind, caller.sub, request_key)
+        if begun is None:
+            _require_allowed(session, business, directory.client(wanted.client_id), wanted, caller, kind)
+        return accounts.open_account(runtime, session, business_id, begun.mode if begun else None), business
+
+
+def _require_allowed(
+    session: Session, business: BusinessFacts, client: ClientFacts | None, wanted: Wanted, caller: Caller, kind: str
+) -> None:
+    if client is None:
+        raise NotFound("not_found", "There is no such client.")
+    if caller.client_id is not None:
+        accounts.require_client_payments(session, business.business_id)
+    if client.is_inactive(clock.today(business.time_zone)):
+        raise Conflict("client_inactive", f"{client.name} is inactive and cannot start a payment.")
+    errors = amounts.problems(wanted.amount_minor, wanted.currency, business.currency)
+    if errors:
+        raise Invalid(errors[0].code or "validation_failed", f"{errors[0].message}.", errors)
+    if kind == "order":
+        accounts.require_mail_and_telephone_orders(session, business.business_id)
 
 
 def _params(business: BusinessFacts, wanted: Wanted, operation: Operation, caller: Caller) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from gateway_stripe.usecases import accounts
 
 
 def make(runtime: Runtime, call: Call) -> Sequence[Fact]:
-    """The job's call: the refund at Stripe. One in doubt is looked for first: Stripe's keys do not live for ever."""
+    """The job's call: the refund at Stripe. It is looked for first: Stripe's keys do not live for ever, and an error
+    may have become the answer for one, whatever was done."""
     intent_id = call.payload["gateway_payment_id"]
     with runtime.database.read() as session:
         held = session.get(Intent, (call.business_id, intent_id))
         opened = accounts.open_account(runtime, session, call.business_id, held.mode if held else None)
     with as_a_job(GATEWAY):
-        found = _made_before(opened.stripe.refunds_of(intent_id), call.key) if call.in_doubt else None
+        found = _made_before(opened.stripe.refunds_of(intent_id), call.key)
         refund = found or opened.stripe.refund(_params(call, intent_id), f"remit-refund-{call.key}")
     return translate.of_refund(opened.context, refund)
 
