@@ -24,6 +24,7 @@ SPAN = timedelta(days=30)
 CERTIFICATE_BYTES = 64 * 1024
 CERTIFICATES_KEPT = 16
 USER_AGENT = "Remit"
+CREDENTIALS_REFUSED = "credentials_refused"
 
 _tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
 _certificates: dict[str, bytes] = {}
@@ -212,7 +213,7 @@ def _read(answer: requests.Response) -> dict[str, Any]:
 def _refusal(status: int, found: dict[str, Any]) -> Refused:
     if status in (401, 403):
         words = str(found.get("error_description") or found.get("message") or "it does not know the credentials")
-        return Refused("credentials_refused", words[:500])
+        return Refused(CREDENTIALS_REFUSED, words[:500])
     details = found.get("details") or [{}]
     issue = str(details[0].get("issue") or found.get("name") or "invalid_request")
     words = str(details[0].get("description") or found.get("message") or issue)

@@ -197,3 +197,36 @@ def test_a_signature_is_of_one_body_for_one_webhook(signer: tuple[rsa.RSAPrivate
         with pytest.raises(webhooks.NotSigned):
             webhooks.verify(**given)
     assert not webhooks.is_trusted(pem, AT)  # anybody can make a certificate of that name
+
+
+def reported(amount: str, code: str = "T0000", status: str = "S") -> Movement | None:
+    info = {
+        "transaction_id": "T1", "transaction_event_code": code, "transaction_status": status,
+        "transaction_amount": {"currency_code": "USD", "value": amount}, "paypal_reference_id": "T0",
+    }  # fmt: skip
+    return translate.of_report({"transaction_info": info}, AT)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "status"),
+    [
+        ("-50.00", "T0000", "S"), ("-50.00", "T0003", "P"), ("50.00", "T1107", "S"), ("50.00", "T1201", "S"),
+        ("-50.00", "T1111", "S"), ("0.00", "T0000", "S"), ("50.00", "T0400", "S"),
+    ],
+)  # fmt: skip
+def test_what_the_business_paid_to_others_is_no_payment(amount: str, code: str, status: str) -> None:
+    assert reported(amount, code, status) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "status", "word"),
+    [
+        ("50.00", "T0000", "S", translate.PAID), ("50.00", "T0006", "F", translate.PAID),
+        ("50.00", "T0001", "P", "Pending"), ("-50.00", "T1107", "S", translate.REFUNDED),
+        ("-50.00", "T1201", "S", translate.REVERSED), ("50.00", "T1202", "S", translate.RESTORED),
+    ],
+)  # fmt: skip
+def test_what_came_and_went_is_read_from_a_report(amount: str, code: str, status: str, word: str) -> None:
+    movement = reported(amount, code, status)
+    assert movement is not None
+    assert (movement.status, movement.amount_minor) == (word, 5000)

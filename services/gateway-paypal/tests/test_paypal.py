@@ -2,6 +2,7 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -24,11 +25,13 @@ from common.events.gateways import (
     GatewayTestNoticed,
 )
 from common.events.payments import RefundRequested
+from common.gateway import facts
 from common.gateway.models import Notice
-from common.jobs import JobRow
+from common.jobs import Call, JobRow
 from common.testing import eventually
-from gateway_paypal.models import Account
-from gateway_paypal.usecases import reconcile
+from gateway_paypal.domain import translate
+from gateway_paypal.models import Account, Checkout
+from gateway_paypal.usecases import reconcile, refunds
 
 # --- settings and the test ---
 
@@ -144,7 +147,13 @@ def test_an_order_that_is_declined_can_be_paid_otherwise(shop: Shop) -> None:
     shop.approve(begun, pay_with="declined")
     answer = shop.call("POST", f"/paypal/checkouts/{begun['checkout_id']}/capture")
     assert (answer.status_code, answer.json["status"]) == (200, "declined")
+    # Whoever was told so may pay otherwise: from here on only the payer's coming back takes it.
+    assert shop.status(begun["checkout_id"]) == "failed"
+    shop.faults(drop_next="all")
     shop.approve(begun)
+    age(shop, begun)
+    reconcile.capture_approved(shop.gateway.runtime)
+    assert shop.told(GatewayPaymentSucceeded) == []
     assert shop.call("POST", f"/paypal/checkouts/{begun['checkout_id']}/capture").json["status"] == "paid"
     assert len(shop.wait_for(GatewayPaymentSucceeded)) == 1
 
@@ -481,6 +490,19 @@ def test_a_refund_is_made_once(shop: Shop, kind: str) -> None:
     assert shop.told(GatewayRefundSucceeded)[0].refund_id == "r1"
 
 
+def test_a_refund_whose_message_came_first_is_told_with_our_id_too(shop: Shop) -> None:
+    said = translate.Movement("R-1", translate.REFUNDED, 4500, "USD", clock.now(), parent_id="T-1")
+    context, call = translate.Context("b1", EMAIL), Call("b1", "r1", {}, 1)
+    by_message = translate.facts_of(context, said, translate.Who())
+    answered = translate.facts_of(context, replace(said, refund_id="r1"), translate.Who())
+    with shop.gateway.runtime.database.write() as session:
+        assert facts.tell(session, by_message) == 1  # a message of PayPal's cannot say which of ours it is
+        for _ in range(2):
+            refunds.done(session, call, answered)
+    told = shop.told(GatewayRefundSucceeded)
+    assert [(event.gateway_refund_id, event.refund_id) for event in told] == [("R-1", None), ("R-1", "r1")]
+
+
 def test_a_refund_without_credentials_says_what_to_do(shop: Shop) -> None:
     shop.set_up()
     ask_refund(shop, pay(shop))
@@ -517,10 +539,31 @@ def test_orders_nobody_heard_of_again_are_taken_by_the_clock(shop: Shop) -> None
     shop.faults(drop_next="all")
     begun = shop.begin().json
     shop.approve(begun)
-    from gateway_paypal.models import Checkout
+    age(shop, begun)
+    reconcile.capture_approved(shop.gateway.runtime)
+    assert shop.status(begun["checkout_id"]) == "paid"
 
+
+def test_refused_credentials_say_nothing_of_an_order(shop: Shop) -> None:
+    shop.set_up(checkout="orders", **KEYS)
+    shop.faults(drop_next="all")
+    begun = shop.begin().json
+    shop.approve(begun)
+    runtime = shop.gateway.runtime
+    with runtime.database.write() as session:
+        session.get_one(Account, "b1").client_id = "refused"
+    path = f"/paypal/checkouts/{begun['checkout_id']}"
+    answer = shop.call("POST", f"{path}/capture")
+    assert (answer.status_code, answer.json["status"]) == (200, "waiting")
+    with runtime.database.write() as session:
+        session.get_one(Account, "b1").client_id = KEYS["client_id"]
+    age(shop, begun)
+    reconcile.capture_approved(runtime)
+    assert shop.status(begun["checkout_id"]) == "paid"
+
+
+def age(shop: Shop, begun: dict[str, Any]) -> None:
+    """The order was begun so long ago that the clock looks for it."""
     with shop.gateway.runtime.database.write() as session:
         checkout = session.get_one(Checkout, ("b1", begun["checkout_id"]))
         checkout.created_at = clock.now() - reconcile.ABANDONED / 2
-    reconcile.capture_approved(shop.gateway.runtime)
-    assert shop.status(begun["checkout_id"]) == "paid"

@@ -1,5 +1,6 @@
 """What PayPal's messages mean, pure: IPN, captures, refunds, disputes and its reports all become movements, and
-movements become gateway-neutral facts. A movement's sign is never believed: its status says which way money went.
+movements become gateway-neutral facts. In messages about our own payments the status says which way money went, not the
+sign; in a report, where money sent has the codes of money received, both must agree.
 """
 
 from collections.abc import Callable, Sequence
@@ -130,16 +131,18 @@ def of_refund(refund: dict[str, Any], capture_id: str, refund_id: str | None, re
     )  # fmt: skip
 
 
-REPORTED = {"S": PAID, "P": "Pending", "D": "Denied", "V": PAID}
+REPORTED = {"S": PAID, "P": "Pending", "D": "Denied", "V": PAID, "F": PAID}
 
 
 def of_report(line: dict[str, Any], received_at: datetime) -> Movement | None:
-    """A line of PayPal's transaction report; None for what moves no payment (a transfer to the bank, a fee)."""
+    """A line of PayPal's transaction report; None for what is no payment to the business: a transfer to the bank, a
+    fee, what it paid to others or got back from them."""
     info = line["transaction_info"]
     money = _money(info.get("transaction_amount"))
     code, parent_id = str(info.get("transaction_event_code") or ""), info.get("paypal_reference_id")
     status = _reported(code, str(info.get("transaction_status") or ""))
-    if money is None or status is None:
+    is_outgoing = str((info.get("transaction_amount") or {}).get("value", "")).strip().startswith("-")
+    if not money or not money[0] or status is None or is_outgoing != (status in (REFUNDED, REVERSED)):
         return None
     fee = _money(info.get("fee_amount")) if status == PAID else None
     return Movement(
@@ -184,7 +187,7 @@ def _paid(context: Context, movement: Movement, who: Who) -> Sequence[Fact]:
     succeeded = GatewayPaymentSucceeded(**about, **_money_of(movement, who), reference=movement.txn_id)
     facts = [Fact(f"succeeded:{movement.txn_id}", succeeded, movement.amount_minor)]
     if movement.fee_minor is not None:
-        fee = GatewayFeeKnown(**about, fee_minor=movement.fee_minor)
+        fee = GatewayFeeKnown(**about, fee_minor=movement.fee_minor, currency=movement.currency)
         facts.append(Fact(f"fee:{movement.txn_id}", fee, movement.fee_minor))
     return facts
 

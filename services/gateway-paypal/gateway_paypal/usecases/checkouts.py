@@ -15,7 +15,7 @@ from common.gateway import operations
 from common.gateway.calls import Refused, Unknown, plainly
 from common.gateway.models import Operation
 from common.runtime import Runtime
-from gateway_paypal.client import GATEWAY, PayPal
+from gateway_paypal.client import CREDENTIALS_REFUSED, GATEWAY, PayPal
 from gateway_paypal.domain import amounts, translate
 from gateway_paypal.models import Checkout
 from gateway_paypal.usecases import accounts, customs, telling
@@ -101,6 +101,9 @@ def capture(runtime: Runtime, business_id: str, checkout_id: str) -> dict[str, A
             raise Conflict(
                 "order_not_approved", "The payer has not approved it at PayPal yet. Nothing was charged."
             ) from refused
+        if refused.code == CREDENTIALS_REFUSED:  # it says nothing of the order, which may be taken yet
+            return {**as_json(checkout), "detail": refused.detail}
+        _give_up(runtime, business_id, checkout_id)
         return {**as_json(checkout), "status": "declined", "detail": refused.detail}
     for payment in captures_of(order):
         found = translate.of_capture(payment, clock.now())
@@ -110,6 +113,15 @@ def capture(runtime: Runtime, business_id: str, checkout_id: str) -> dict[str, A
                 telling.tell(session, business_id, understood)
     with runtime.database.read() as session:
         return as_json(find(session, business_id, checkout_id))
+
+
+def _give_up(runtime: Runtime, business_id: str, checkout_id: str) -> None:
+    """The payer is told that it was not paid, and may pay otherwise: the clock takes it no more. Whoever approves it
+    again and comes back still can."""
+    with runtime.database.write() as session:
+        checkout = session.get_one(Checkout, (business_id, checkout_id), with_for_update=True)
+        if checkout.state == "waiting":
+            checkout.state = "failed"
 
 
 def captured_order(paypal: PayPal, order_id: str, checkout_id: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Refunds that payments asked for: made once at PayPal, whatever becomes of the first try."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -44,8 +45,11 @@ def make(runtime: Runtime, call: Call) -> Sequence[Fact]:
     return translate.facts_of(context, movement, Who())
 
 
-def done(session: Session, _call: Call, answer: Sequence[Fact]) -> None:
-    facts.tell(session, answer)
+def done(session: Session, call: Call, answer: Sequence[Fact]) -> None:
+    """Tell what PayPal answered. A notice that came first could not say which refund of ours it is: that is told then,
+    so that payments no longer holds the money for it."""
+    if not facts.tell(session, answer):
+        facts.tell(session, [replace(fact, key=f"{fact.key}:{call.key}") for fact in answer])
 
 
 def failed(session: Session, call: Call, reason: str) -> None:
