@@ -179,6 +179,22 @@ def test_a_client_actor_sees_itself_alone(billing: ServiceUnderTest, business: d
     assert billing.call("PATCH", f"{path}/clients/{ada}", {"name": "X"}, token=token).status_code == 404
 
 
+def test_a_row_with_too_many_cells_is_named(billing: ServiceUnderTest, path: str) -> None:
+    rows = "name,email\nAda,ada@x.com,\nByron, Ada,ada@x.com\n"
+    answer = billing.call("POST", f"{path}/clients/batch", csv=rows)
+    assert (answer.status_code, [error["row"] for error in answer.json["errors"]]) == (422, [2])
+    assert billing.call("POST", f"{path}/clients/batch", csv="name,email\nAda,ada@x.com,,\n").status_code == 201
+
+
+def test_days_beyond_the_calendar_are_refused(billing: ServiceUnderTest, path: str) -> None:
+    for query in (
+        "sessions?to=9999-12-31",
+        "sessions?from=0001-01-01",
+        "service-reports?from=2026-01-01&to=9999-12-31",
+    ):
+        assert billing.call("GET", f"{path}/{query}").status_code == 422, query
+
+
 def test_a_file_that_is_no_csv_is_refused(billing: ServiceUnderTest, path: str) -> None:
     broken = billing.call("POST", f"{path}/clients/batch", csv="name\n" + "x" * 200_000)
     assert (broken.status_code, broken.json["code"]) == (422, "csv_unreadable")

@@ -1,6 +1,7 @@
 """Types that requests are made of: what is checked here need not be checked again."""
 
 import re
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -40,6 +41,8 @@ OptionalText = Annotated[
 Email = Annotated[str, Field(max_length=254), AfterValidator(check_email)]
 OptionalEmail = Annotated[Email | None, BeforeValidator(_blank_is_none)]
 Currency = Annotated[str, AfterValidator(check_currency), Field(examples=["USD"])]
+# Days beyond these are slips of the pen, and near the ends of the calendar no zone can be reckoned with.
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w-]+$")]
 
 

@@ -1,7 +1,6 @@
 """Balances: one client's, explained, adjusted, and everybody's (the balances tool)."""
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any, Literal
 
 from flask import request
@@ -20,7 +19,7 @@ from common.errors import NotFound
 from common.money import describe_balance, to_decimal
 from common.web import csv as csv_out
 from common.web.app import ANY_JSON, B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Line, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Day, Line, PageQuery
 from common.web.paging import decode_cursor, page
 
 LEDGER_HEADER = (
@@ -52,8 +51,8 @@ class BalanceAnswer(BaseModel):
 
 
 class LedgerQuery(PageQuery):
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
     sort: Literal["sequence", "-sequence"] = Field(default="sequence", description="-sequence: the newest first")
 
 

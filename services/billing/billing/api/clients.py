@@ -21,7 +21,7 @@ from common.money import MAX_AMOUNT_MINOR, MoneyError, parse_major, to_decimal
 from common.standing import effective_status
 from common.web import csv as csv_out
 from common.web.app import ANY_JSON, B, caller, endpoint, runtime, session
-from common.web.fields import Body, BusinessPath, Id, Line, OptionalEmail, OptionalLine, PageQuery
+from common.web.fields import Body, BusinessPath, Day, Id, Line, OptionalEmail, OptionalLine, PageQuery
 from common.web.paging import decode_cursor, page
 from common.web.problems import field_errors
 
@@ -44,7 +44,7 @@ class NewClient(Body):
     phone: OptionalLine = None
     external_ref: OptionalLine = None
     status: Literal["active", "inactive", "prospect"] = "active"
-    inactive_on: date | None = None
+    inactive_on: Day | None = None
     threshold_minor: StrictInt | None = ThresholdMinor
 
 
@@ -54,7 +54,7 @@ class ClientChanges(Body):
     phone: OptionalLine = None
     external_ref: OptionalLine = None
     status: Literal["active", "inactive", "prospect"] | None = None
-    inactive_on: date | None = None
+    inactive_on: Day | None = None
     threshold_minor: StrictInt | None = ThresholdMinor
 
 
@@ -258,6 +258,9 @@ def _clients_of(reader: "csv.DictReader[str]", currency: str) -> list[NewClient]
     for row_number, row in enumerate(reader, start=1):
         if row_number > MAX_CLIENTS:
             raise Invalid("too_many_rows", f"A file has at most {MAX_CLIENTS} clients. Split it and send the parts.")
+        if any(cell.strip() for cell in row.pop("extra", None) or ()):  # commas at the end of a line are harmless
+            errors.append(FieldError("row", "this row has more cells than the first line", row_number))
+            continue
         try:
             found.append(_client_of(row, currency))
         except ValidationError as error:

@@ -22,7 +22,7 @@ from common.errors import NotFound
 from common.money import format_money, to_decimal
 from common.web import csv as csv_out
 from common.web.app import ANY_JSON, PDF, B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, OptionalText, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Day, Id, Line, OptionalText, PageQuery
 from common.web.paging import decode_cursor, page
 
 api = APIBlueprint("invoices", __name__, abp_tags=[Tag(name="Invoices")], abp_security=[{"bearer": []}])
@@ -50,7 +50,7 @@ class NewInvoice(Body):
     client_id: Id
     session_ids: list[Id] = Field(default=[], max_length=MAX_LINES)
     lines: list[LineBody] = Field(default=[], max_length=MAX_LINES)
-    due_on: date | None = None
+    due_on: Day | None = None
     memo: OptionalText = None
     draft: StrictBool = False
 

@@ -24,7 +24,7 @@ from common.errors import FieldError, Invalid
 from common.money import describe_balance, format_money, to_decimal
 from common.web import csv as csv_out
 from common.web.app import CSV, PDF, B, caller, endpoint, runtime, session
-from common.web.fields import BusinessPath, PageQuery, Query
+from common.web.fields import BusinessPath, Day, PageQuery, Query
 from common.web.paging import decode_cursor, page
 
 api = APIBlueprint("reports", __name__, abp_tags=[Tag(name="Reports")], abp_security=[{"bearer": []}])
@@ -34,13 +34,13 @@ LONGEST_STATEMENT = 5_000
 
 
 class RangeQuery(Query):
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
 
 
 class ServiceReportQuery(PageQuery):
-    from_: date | None = Field(default=None, alias="from", description="The first of this month unless told")
-    to: date | None = Field(default=None, description="Today unless told")
+    from_: Day | None = Field(default=None, alias="from", description="The first of this month unless told")
+    to: Day | None = Field(default=None, description="Today unless told")
     service_id: str | None = Field(default=None, max_length=64)
     client_id: str | None = Field(default=None, max_length=64)
 

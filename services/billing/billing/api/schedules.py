@@ -1,6 +1,5 @@
 """What happens by the clock: a client's automated invoicing, a business's reminders."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from flask_openapi3 import APIBlueprint, Tag
@@ -11,7 +10,7 @@ from billing.usecases import businesses, invoicing, reminders
 from billing.usecases.deactivations import DAYS_AHEAD, MOST_DAYS_AHEAD
 from common.money import MAX_AMOUNT_MINOR
 from common.web.app import B, caller, endpoint, session
-from common.web.fields import Body, BusinessPath
+from common.web.fields import Body, BusinessPath, Day
 
 api = APIBlueprint("schedules", __name__, abp_tags=[Tag(name="Schedules")], abp_security=[{"bearer": []}])
 
@@ -19,7 +18,7 @@ api = APIBlueprint("schedules", __name__, abp_tags=[Tag(name="Schedules")], abp_
 class InvoicingBody(Body):
     frequency: Literal["off", "weekly", "biweekly", "monthly"]
     delivery: Literal["draft", "sent"] = Field(default="sent", description="Left as a draft, or issued and e-mailed")
-    starts_on: date | None = Field(default=None, description="The first day; one period from today unless told")
+    starts_on: Day | None = Field(default=None, description="The first day; one period from today unless told")
 
 
 class RemindersBody(Body):

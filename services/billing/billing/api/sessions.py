@@ -1,7 +1,7 @@
 """Sessions: add through the gate, the calendar, complete, miss, cancel."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from common.errors import FieldError, Invalid, NotFound
 from common.money import to_decimal
 from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Id, PageQuery, Query
+from common.web.fields import AmountMinor, Body, BusinessPath, Day, Id, PageQuery, Query
 from common.web.paging import decode_cursor, page
 
 api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="Sessions")], abp_security=[{"bearer": []}])
@@ -72,8 +72,8 @@ class SessionAnswer(BaseModel):
 
 
 class SessionsQuery(PageQuery):
-    from_: date | None = Field(default=None, alias="from", description="A day where the business is")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from", description="A day where the business is")
+    to: Day | None = None
     client_id: str | None = Field(default=None, max_length=64)
     service_id: str | None = Field(default=None, max_length=64)
     status: Status | None = None

@@ -22,6 +22,7 @@ from common.web.fields import (
     Body,
     BusinessPath,
     Currency,
+    Day,
     Id,
     Line,
     OptionalLine,
@@ -57,7 +58,7 @@ class PaymentBody(Body):
     amount_minor: AmountMinor
     method: ManualMethod
     currency: Currency | None = None
-    received_on: date | None = None
+    received_on: Day | None = None
     invoice_number: OptionalLine = Field(default=None, max_length=50)
     reference: OptionalLine = None
     memo: OptionalText = None
@@ -140,8 +141,8 @@ class PaymentsQuery(PageQuery):
     invoice_number: str | None = Field(default=None, max_length=50)
     batch_id: str | None = Field(default=None, max_length=64)
     recorded_by: str | None = Field(default=None, max_length=200)
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
     min_minor: int | None = None
     max_minor: int | None = None
     q: str | None = Field(default=None, max_length=200)

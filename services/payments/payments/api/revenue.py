@@ -1,6 +1,5 @@
 """Revenue: what clients paid, in groups, for charts. ("Revenue" is the older word for payments.)"""
 
-from datetime import date
 from typing import Any, Literal
 
 from flask import request
@@ -13,7 +12,7 @@ from common.errors import FieldError, Invalid
 from common.money import to_decimal
 from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, session
-from common.web.fields import BusinessPath, Query
+from common.web.fields import BusinessPath, Day, Query
 from payments.api.payments import directory
 from payments.reports import revenue
 
@@ -24,8 +23,8 @@ AMOUNTS = ("gross_minor", "refunded_minor", "withdrawn_minor", "net_minor")
 
 
 class RevenueQuery(Query):
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
     by: Literal["day", "week", "month", "method", "source"] = "month"
 
 
