@@ -12,7 +12,9 @@ from pypdf import PdfReader
 from billing.domain import invoice as rules
 from billing.domain.invoice import Held
 from common.events.billing import (
+    BalanceBelowThreshold,
     BalanceChanged,
+    BalanceRestored,
     InvoiceEmailRequested,
     InvoiceIssued,
     InvoicePaid,
@@ -179,6 +181,34 @@ def test_credit_is_applied_by_itself_where_the_business_wants_it(open_studio: St
     assert open_studio.state(later) == ("paid", 1000)
     open_studio.refund(payment_id, 1200)
     assert open_studio.balance()["balance_minor"] == -500
+
+
+def test_any_credit_pays_by_itself_where_the_business_wants_it(open_studio: Studio) -> None:
+    first = open_studio.invoice(1000).json["number"]
+    session_id = open_studio.done()
+    open_studio.pay(3500)
+    assert open_studio.state(first) == ("pending", 0)
+    open_studio.call("PATCH", "", {"invoicing": {"apply_credit_automatically": True}})
+    assert open_studio.state(first) == ("pending", 500)  # from the day on which it is switched on
+    credit = {"kind": "credit", "amount_minor": 200, "reason": "a gift"}
+    open_studio.call("POST", f"/clients/{open_studio.client_id}/adjustments", credit)
+    assert open_studio.state(first) == ("pending", 700)
+    open_studio.call("POST", f"/sessions/{session_id}/cancel")
+    assert open_studio.state(first) == ("paid", 1000)
+    assert open_studio.prove() == {}
+
+
+def test_an_invoice_of_several_lines_crosses_the_threshold_once(open_studio: Studio) -> None:
+    open_studio.call("PATCH", "", {"session_control": {"threshold_minor": 2000}})
+    open_studio.pay(2500)
+    with open_studio.billing.emits(*[BalanceChanged] * 3, BalanceBelowThreshold, InvoiceIssued) as emitted:
+        number = open_studio.invoice(1000, 1000, 1000).json["number"]
+    (fell,) = (event for event in emitted if isinstance(event, BalanceBelowThreshold))
+    assert fell.balance_minor == -500
+    with open_studio.billing.emits(*[BalanceChanged] * 3, BalanceRestored, InvoiceVoided) as emitted:
+        open_studio.call("POST", f"/invoices/{number}/void", {"reason": "x"})
+    (rose,) = (event for event in emitted if isinstance(event, BalanceRestored))
+    assert rose.balance_minor == 2500
 
 
 def test_a_void_invoice_gives_everything_back(open_studio: Studio) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from common.db import Moment
-from payments.domain.invoice import tidy
+from common.invoice_number import tidy
 
 revision = "payments_0003"
 down_revision = "payments_0002"

@@ -199,6 +199,7 @@ class Invoice(PaymentsModel):
     outstanding_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))
+    issued_on: Mapped[date | None] = mapped_column(Date)
 
 
 class RememberedPayer(PaymentsModel):

@@ -131,6 +131,18 @@ def test_money_in_the_tray_finds_its_invoice_by_itself(payments: ServiceUnderTes
     assert assign(payments, waiting["id"]).json["code"] == "already_assigned"
 
 
+def test_money_does_not_wait_for_an_invoice_that_is_issued_later(payments: ServiceUnderTest, told: Told) -> None:
+    """Numbers rise: any that a payer mistypes, or that another shop gave out, is issued one day."""
+    payments.take(told.succeeded(**TERMINAL, invoice_number="inv 12"))
+    day = told.succeeded().happened_at.date()
+    with payments.emits(PaymentUnmatched):
+        payments.take(Asked(issued_on=day + timedelta(days=2)).issued())
+        payments.take(Told("pi_2").succeeded(**TERMINAL, invoice_number="inv 12"))
+    assert "the invoice that it names was issued after it" in [line["reason"] for line in tray(payments)]
+    with payments.emits(PaymentRecorded, PaymentRecorded):
+        payments.take(Asked(issued_on=day + timedelta(days=1)).reopened())
+
+
 def test_money_that_names_a_client_is_left_to_staff(payments: ServiceUnderTest, told: Told) -> None:
     late = clock.now() - LONG_AGO
     payments.take(told.succeeded(client_id="nobody", invoice_number="12", occurred_at=late))

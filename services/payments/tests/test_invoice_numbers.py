@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.invoice_number import tidy
 from payments.domain import invoice as rules
-from payments.domain.invoice import tidy
 
 
 @dataclass(frozen=True)

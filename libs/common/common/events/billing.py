@@ -178,6 +178,7 @@ class _InvoiceFacts(Event):
     paid_minor: int = Field(ge=0)
     currency: str
     due_on: date | None = None
+    issued_on: date | None = Field(default=None, description="The day where the business is")
 
 
 class InvoiceIssued(_InvoiceFacts):

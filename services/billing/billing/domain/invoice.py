@@ -3,14 +3,15 @@
 Invoices ask for money; they do not move it. What pays one is an allocation of money that the client has paid.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
+from common.invoice_number import tidy
+
 PREFIX = "INV-"
-_NUMBER = re.compile(r"#?\s*(?:inv(?:oice)?)?[\s\-#:.]*0*(\d{1,9})", re.IGNORECASE | re.ASCII)
+MAX_DIGITS = 9
 # Income of lines that name no service.
 OTHER_INCOME = "other"
 
@@ -40,8 +41,9 @@ def format_number(number: int) -> str:
 
 def parse_number(text: str) -> int | None:
     """The number that people mean by `inv 12`, `#INV-000012` or `12`; None when it is none."""
-    found = _NUMBER.fullmatch(text.strip())
-    return int(found[1]) if found and int(found[1]) > 0 else None
+    tidied = tidy(text) or ""
+    is_number = tidied.isascii() and tidied.isdigit() and len(tidied) <= MAX_DIGITS
+    return int(tidied) or None if is_number else None
 
 
 def outstanding_minor(invoice: Figures) -> int:

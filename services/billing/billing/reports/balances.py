@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing.domain import tally
 from billing.models import AnnouncedPayment, Business, Client, ClientAccount, Transfer
@@ -168,7 +168,8 @@ def ageing(session: Session, business_id: str, today: date) -> dict[str, Any]:
 
 
 def _owed_parts(business_id: str) -> Select[Any]:
-    """(client_id, effective_on, part_minor): the debits that make up what each client owes."""
+    """(client_id, effective_on, part_minor): the debits that make up what each client owes. What was taken back as if
+    it had never been, a payment or a charge, is not among them."""
     newest_first = (Transfer.effective_on.desc(), Transfer.sequence.desc())
     reached = func.sum(Transfer.amount_minor).over(partition_by=Transfer.client_id, order_by=newest_first)
     debits = (
@@ -187,12 +188,33 @@ def _owed_parts(business_id: str) -> Select[Any]:
             Transfer.business_id == business_id,
             ClientAccount.balance_minor < 0,
             Transfer.debit_account == literal("client:") + Transfer.client_id,
+            Transfer.kind != "payment_void",
+            ~_is_reversed(),
         )
         .subquery()
     )
     left_minor = debits.c.owed_minor - debits.c.before_minor
     part_minor = case((left_minor < debits.c.amount_minor, left_minor), else_=debits.c.amount_minor)
     return select(debits.c.client_id, debits.c.effective_on, part_minor.label("part_minor")).where(left_minor > 0)
+
+
+def _is_reversed() -> ColumnElement[bool]:
+    """Whether a charge, of a session or an invoice, was given back: `session:…` by `session-cancel:…`."""
+    reversal = aliased(Transfer)
+    about: Any = func.substr(Transfer.source, len("session:") + 1)
+    reversing = case(
+        (Transfer.source.startswith("session:"), literal("session-cancel:") + about),
+        (Transfer.source.startswith("invoice:"), literal("invoice-void:") + about),
+    )
+    return (
+        select(reversal.source)
+        .where(
+            reversal.business_id == Transfer.business_id,
+            reversal.source == reversing,
+            reversal.line == Transfer.line,
+        )
+        .exists()
+    )
 
 
 def _same_client() -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from billing.domain import invoice as rules
 from billing.domain.invoice import Held
 from billing.models import Allocation, Invoice, InvoiceLine, PaymentFlag, ServiceSession, Transfer
 from billing.reports.books import SIGNED_MINOR
-from billing.usecases.accounts import Account
+from billing.usecases.accounts import Account, Key
 from common import clock
 from common.db import bulk_insert, insert_or
 from common.errors import FieldError, Invalid
@@ -90,6 +90,12 @@ def apply_automatically(session: Session, account: Account) -> None:
     owed = [(invoice.invoice_id, rules.outstanding_minor(invoice)) for invoice in pending]
     for invoice_id, amount_minor in list(rules.spread(max(0, free_credit_minor(session, account)), owed)):
         _allocate(session, account, by_id[invoice_id], _draw(session, account, amount_minor), None)
+
+
+def asked_to_pay(session: Session, business_id: str) -> set[Key]:
+    """The clients of a business who have an invoice to pay."""
+    query = select(Invoice.client_id).where(Invoice.business_id == business_id, Invoice.status == "pending")
+    return {(business_id, client_id) for client_id in session.scalars(query.distinct())}
 
 
 def release_given_back(session: Session, business_id: str, payment_ids: Sequence[str]) -> None:
@@ -241,6 +247,7 @@ def facts(invoice: Invoice) -> dict[str, Any]:
         "paid_minor": invoice.paid_minor,
         "currency": invoice.currency,
         "due_on": invoice.due_on,
+        "issued_on": invoice.issued_on,
     }
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.models import Business
+from billing.usecases import accounts, allocations
 from common import clock
 from common.errors import NotFound
 from common.events.billing import BusinessRegistered, BusinessUpdated
@@ -47,8 +48,8 @@ def register(session: Session, name: str, currency: str, time_zone: str, reply_t
 
 
 def change(session: Session, business_id: str, changes: dict[str, Any]) -> Business:
-    """Change the fields that are named. Raises NotFound."""
-    find(session, business_id)
+    """Change the fields that are named. Credit that is to be applied from now on is applied now. Raises NotFound."""
+    had_applied = find(session, business_id).apply_credit_automatically
     business = session.scalars(
         select(Business).where(Business.business_id == business_id).with_for_update(),
         execution_options={"populate_existing": True},
@@ -58,6 +59,9 @@ def change(session: Session, business_id: str, changes: dict[str, Any]) -> Busin
     business.sequence += 1
     session.flush()
     emit(session, "billing", [BusinessUpdated(**_facts(business))])
+    if business.apply_credit_automatically and not had_applied:
+        for account in accounts.lock(session, allocations.asked_to_pay(session, business_id)).values():
+            allocations.apply_automatically(session, account)
     return business
 
 

@@ -1,6 +1,7 @@
 """Booking: the one function that locks, posts, totals, detects crossings and emits."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.domain import ledger, tally
 from billing.domain.ledger import Posting
 from billing.models import Business, Transfer
-from billing.usecases import accounts, tallies
+from billing.usecases import accounts, allocations, tallies
 from billing.usecases.accounts import Account, Key
 from common import clock
 from common.db import bulk_insert
@@ -24,7 +25,8 @@ def book(session: Session, postings: Sequence[Posting], held: Mapping[Key, Accou
     """Post each transfer once and move its client's balance; a source already posted is left alone.
 
     Locks the client accounts in id order first, unless the caller holds them. Raises UnknownClient. Emits
-    BalanceChanged for every transfer, BalanceBelowThreshold or BalanceRestored on crossings only, and GateOpened.
+    BalanceChanged for every transfer, and BalanceBelowThreshold or BalanceRestored where an entry, which is all
+    transfers of one source, crosses.
     """
     locked = held or accounts.lock(session, {(posting.business_id, posting.client_id) for posting in postings})
     new = _not_posted_yet(session, postings)
@@ -32,18 +34,22 @@ def book(session: Session, postings: Sequence[Posting], held: Mapping[Key, Accou
     rows: list[dict[str, Any]] = []
     events: list[Event] = []
     changes: list[tuple[str, tally.Change]] = []
-    for posting in new:
-        account = locked[posting.business_id, posting.client_id]
-        before_minor = account.balance_minor
-        account.balance_minor += posting.change_minor
-        account.scheduled_minor -= posting.unreserved_minor
-        account.sequence += 1
-        rows.append(_row(posting, account, now))
-        events += _events_of(posting, account, before_minor)
-        changes += [
-            (posting.business_id, change)
-            for change in (*tally.of_balance(before_minor, account.balance_minor), *ledger.tallied(posting))
-        ]
+    for _, entry in groupby(new, lambda posting: (posting.business_id, posting.client_id, posting.source)):
+        postings_of_it = list(entry)
+        account = locked[postings_of_it[0].business_id, postings_of_it[0].client_id]
+        before_entry_minor = account.balance_minor
+        for posting in postings_of_it:
+            before_minor = account.balance_minor
+            account.balance_minor += posting.change_minor
+            account.scheduled_minor -= posting.unreserved_minor
+            account.sequence += 1
+            rows.append(_row(posting, account, now))
+            events.append(BalanceChanged(change_minor=posting.change_minor, **_about(posting, account)))
+            changes += [
+                (posting.business_id, change)
+                for change in (*tally.of_balance(before_minor, account.balance_minor), *ledger.tallied(posting))
+            ]
+        events += _crossings(postings_of_it[-1], account, before_entry_minor)
     bulk_insert(session, Transfer.__table__, rows)  # type: ignore[arg-type]
     tallies.note(session, changes)
     emit(session, "billing", events)
@@ -92,24 +98,26 @@ def _not_posted_yet(session: Session, postings: Sequence[Posting]) -> list[Posti
     return new
 
 
-def _events_of(posting: Posting, account: Account, before_minor: int) -> list[Event]:
-    cause = caused_by(posting.cause) if posting.cause else {}
-    about = {
+def _about(posting: Posting, account: Account) -> dict[str, Any]:
+    return {
         "business_id": posting.business_id,
         "client_id": posting.client_id,
         "balance_minor": account.balance_minor,
         "currency": posting.currency,
         "sequence": account.sequence,
         "entry_source": posting.source,
-        **cause,
+        **(caused_by(posting.cause) if posting.cause else {}),
     }
-    events: list[Event] = [BalanceChanged(change_minor=posting.change_minor, **about)]
+
+
+def _crossings(last: Posting, account: Account, before_minor: int) -> list[Event]:
+    """What an entry tells of the threshold, by the balance before it and after its last transfer."""
     fell = ledger.crossing(before_minor, account.balance_minor, account.watched_minor)
-    if fell is not None:
-        told = BalanceBelowThreshold if fell else BalanceRestored
-        cause_id = posting.cause.event_id if posting.cause else None
-        events.append(told(threshold_minor=account.watched_minor, cause_event_id=cause_id, **about))
-    return events
+    if fell is None:
+        return []
+    told = BalanceBelowThreshold if fell else BalanceRestored
+    cause_id = last.cause.event_id if last.cause else None
+    return [told(threshold_minor=account.watched_minor, cause_event_id=cause_id, **_about(last, account))]
 
 
 def adjust(
@@ -129,4 +137,5 @@ def adjust(
         clock.today(business.time_zone), reason, actor,
     )  # fmt: skip
     book(session, [posting], {(business.business_id, client_id): account})
+    allocations.apply_automatically(session, account)
     return adjustment_id

@@ -11,7 +11,7 @@ from billing.domain import ledger
 from billing.domain.calendar import day_of
 from billing.domain.ledger import Posting
 from billing.models import Business, CatalogService, Client, Invoice, ServiceSession
-from billing.usecases import accounts, catalog, clients
+from billing.usecases import accounts, allocations, catalog, clients
 from billing.usecases.accounts import Account
 from billing.usecases.ledger import book
 from common import clock
@@ -185,6 +185,7 @@ def cancel(session: Session, business: Business, session_id: str, actor: Actor) 
         today = clock.today(business.time_zone)
         back = ledger.reversal(charged, f"session-cancel:{held.session_id}", "session_cancelled", today, actor)
         book(session, [back], {(account.business_id, account.client_id): account})
+        allocations.apply_automatically(session, account)
     emit(session, "billing", [SessionCancelled(**_facts(held, account.currency), was_charged=was != "scheduled")])
     return held
 

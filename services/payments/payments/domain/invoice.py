@@ -1,15 +1,10 @@
-"""Invoice numbers as people type them, pure: what they mean, which invoice fits, and what they may have meant."""
+"""Which invoice a typed number means, and which it may have meant; pure."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
-# What a number may be long; a longer text names nothing.
-MAX_NUMBER = 50
 # Longer runs of digits are no invoice's number, and would be like very many.
 MAX_NEAR_DIGITS = 9
-_BLANKS = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")
-_DECORATED = re.compile(r"(?:invoice|inv|number|no|nr|n[º°]|[#№\-‐‑–—._:/])*0*([0-9]+)")
 
 
 class Known(Protocol):
@@ -24,15 +19,6 @@ class Known(Protocol):
 
 
 Invoice = TypeVar("Invoice", bound=Known)
-
-
-def tidy(text: str | None) -> str | None:
-    """What `inv 12`, `#INV-000012`, `Invoice no. 12` and `12` have in common: `12`. Text that is no such number loses
-    its blanks, its case and a leading `#`. None when nothing is left, or too much to be a number."""
-    folded = _BLANKS.sub("", text or "").casefold()
-    found = _DECORATED.fullmatch(folded)
-    tidied = found[1] if found else folded.lstrip("#")
-    return tidied if 0 < len(tidied) <= MAX_NUMBER else None
 
 
 def fitting(typed: str | None, named: Sequence[Invoice]) -> Invoice | None:

@@ -15,11 +15,11 @@ from common.events.gateways import GatewayPaymentSucceeded
 from common.events.payments import PaymentUnmatched
 from common.ids import new_id
 from common.inbox import Retry
+from common.invoice_number import MAX_NUMBER, tidy
 from common.outbox import emit
 from payments.domain import gateway
 from payments.domain.attribution import Owner
 from payments.domain.gateway import Key
-from payments.domain.invoice import MAX_NUMBER, tidy
 from payments.models import Payment, PendingPayment, Unmatched
 from payments.usecases import facts, invoices, locks, payments
 from payments.usecases.owners import Owners, name_of

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from common.db import insert_or
 from common.errors import FieldError, Invalid
 from common.events.billing import InvoiceIssued, InvoicePaid, InvoiceReopened, InvoiceVoided
+from common.invoice_number import MAX_NUMBER, tidy
 from common.runtime import Runtime
 from payments.domain import invoice as rules
-from payments.domain.invoice import MAX_NUMBER, Known
+from payments.domain.invoice import Known
 from payments.models import Invoice
 from payments.usecases import locks
 
@@ -58,7 +59,7 @@ def hold(session: Session, names: Iterable[Name]) -> None:
 
 def name_of(business_id: str, typed: str | None) -> Name | None:
     """What an invoice is looked up by; None for text that names none."""
-    tidied = rules.tidy(typed)
+    tidied = tidy(typed)
     return None if tidied is None else (business_id, tidied)
 
 
@@ -127,11 +128,12 @@ def _row(event: InvoiceEvent) -> dict[str, Any]:
         "invoice_id": event.invoice_id,
         "sequence": event.sequence,
         "number": number,
-        "tidied": rules.tidy(number) or number,
+        "tidied": tidy(number) or number,
         "client_id": event.client_id,
         "total_minor": event.total_minor,
         "paid_minor": event.paid_minor,
         "outstanding_minor": event.total_minor - event.paid_minor if state == "pending" else 0,
         "currency": event.currency,
         "state": state,
+        "issued_on": event.issued_on,
     }

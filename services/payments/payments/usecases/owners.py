@@ -37,7 +37,8 @@ class Owners:
         if event.client_id is not None:
             return attribution.of_client(event.client_id, typed, fits)
         payer = Payer.of(event)
-        return attribution.of_nobody(typed, fits, self.remembered.get(payer) if payer else None)
+        remembered = self.remembered.get(payer) if payer else None
+        return attribution.of_nobody(typed, fits, remembered, event.happened_at.date())
 
 
 def name_of(event: Money) -> invoices.Name | None:

@@ -128,7 +128,8 @@ def _attribute(session: Session, lines: Sequence[Unmatched], causes: Mapping[Nam
 
 def _owner(line: Unmatched, found: Named) -> Owner:
     name = _name(line)
-    return attribution.of_nobody(line.invoice_number, found.get(name, []) if name else [], None)
+    fits = found.get(name, []) if name else []
+    return attribution.of_nobody(line.invoice_number, fits, None, line.happened_at.date())
 
 
 def _client_of(line: Unmatched, found: Named, clients: Mapping[tuple[str, str], Client]) -> Client | None:
