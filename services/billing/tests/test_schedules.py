@@ -161,6 +161,24 @@ def test_invoices_come_on_their_days_and_missed_ones_are_made_up(billing: Servic
     assert studio.prove() == {}
 
 
+def test_what_stops_one_client_stops_no_other(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-01-05T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    bob = studio.client("Bob")
+    service = studio.call(
+        "POST", "/services", {"name": "All", "price_minor": 600_000_000_000, "duration_minutes": 60}
+    ).json["id"]
+    for day in (2, 3):  # together they are more than an invoice can ask for
+        studio.done(f"2026-01-0{day}T15:00:00Z", service_id=service)
+    for client_id, starts_on in ((studio.client_id, "2026-01-06"), (bob, "2026-01-07")):
+        body = {"frequency": "weekly", "starts_on": starts_on}
+        assert studio.call("PUT", f"/clients/{client_id}/invoicing", body).status_code == 200
+    studio.done("2026-01-04T15:00:00Z", client_id=bob)
+    at("2026-01-07T12:00:00")
+    timers.invoice_due(billing.runtime)
+    assert [item["client_id"] for item in studio.call("GET", "/invoices").json["items"]] == [bob]
+
+
 def test_drafts_wait_for_staff(billing: ServiceUnderTest, at: SetClock) -> None:
     at("2026-01-05T12:00:00")
     studio = studio_in(billing, "Europe/Berlin")
@@ -193,6 +211,31 @@ def test_reminders_come_once_each_and_stop_when_paid(billing: ServiceUnderTest, 
     at("2026-12-01T12:00:00")
     timers.remind(billing.runtime)
     assert len(told(billing, ReminderDue)) == 5
+
+
+def test_a_schedule_that_is_saved_again_reminds_nobody_again(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(2000)
+    wanted = {"invoice_offsets_days": [], "owed_every_days": 30, "owed_minimum_minor": 100}
+    reminded = []
+    for day, change in (("01", {}), ("03", {"deactivation_days_ahead": 3}), ("04", {"owed_every_days": 14})):
+        at(f"2026-06-{day}T12:00:00")
+        studio.call("PUT", "/reminders", {**wanted, **change})
+        timers.remind(billing.runtime)
+        reminded.append(len(told(billing, ReminderDue)))
+    assert reminded == [1, 1, 2]
+
+
+def test_who_is_inactive_is_not_reminded(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(2000, due_on="2026-06-02")
+    studio.call("PUT", "/reminders", {"invoice_offsets_days": [0], "owed_every_days": 7, "owed_minimum_minor": 1})
+    studio.call("PATCH", f"/clients/{studio.client_id}", {"inactive_on": "2026-06-02"})
+    at("2026-06-03T12:00:00")
+    timers.remind(billing.runtime)
+    assert told(billing, ReminderDue) == []
 
 
 def test_staff_have_a_client_mailed_what_they_owe_now(billing: ServiceUnderTest, at: SetClock) -> None:
@@ -250,3 +293,17 @@ def test_deactivation_is_stored_as_told_only(billing: ServiceUnderTest, at: SetC
         row = session.get_one(Client, (studio.path.rsplit("/", 1)[1], studio.client_id))
         assert (row.status, row.is_deactivated) == ("active", False)
     assert studio.call("GET", f"/clients/{studio.client_id}").json["status"] == "inactive"
+
+
+def test_what_was_taken_back_makes_no_debt_younger(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-01-02T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(10000)
+    at("2026-06-01T12:00:00")
+    studio.void_payment(studio.pay(10000), 10000)
+    wrong = studio.invoice(700, 300).json["number"]
+    studio.call("POST", f"/invoices/{wrong}/void", {"reason": "x"})
+    held = studio.done("2026-05-30T10:00:00Z")
+    studio.call("POST", f"/sessions/{held}/cancel")
+    buckets = studio.call("GET", "/balances/ageing").json["buckets"]
+    assert {row["days"]: row["owed_minor"] for row in buckets if row["owed_minor"]} == {"over-90": 10000}

@@ -1,5 +1,6 @@
 """Automated invoicing: on its days, what a client was charged for and no invoice asks for yet is invoiced."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +14,9 @@ from billing.usecases.days import has_come
 from common import clock
 from common.errors import FieldError, Invalid
 from common.pay_link import PayLinks
+
+# business id and client id
+Key = tuple[str, str]
 
 ACTOR = {"type": "system", "id": "billing", "name": "Automated invoicing"}
 # A client's invoice takes so many sessions at most; the rest is on the next one.
@@ -64,48 +68,54 @@ def set_up(
     return settings_of(session, business.business_id, client_id)
 
 
-def invoice_next(session: Session, links: PayLinks) -> bool:
-    """Invoice one client whose day has come; False when there is none. Days missed while nothing ran are made up, each
-    with its own invoice. Exactly once: the row is locked, and moved on in the same transaction.
-
-    One client per transaction: the next one's account must not be waited for with the number counter in hand."""
-    row = session.execute(
-        select(Invoicing, Business)
+def due(session: Session) -> Sequence[Key]:
+    """The clients whose day has come."""
+    found = session.execute(
+        select(Invoicing.business_id, Invoicing.client_id)
         .join(Business, Business.business_id == Invoicing.business_id)
         .where(has_come(session, Invoicing.next_on))
         .order_by(Invoicing.next_on, Invoicing.business_id, Invoicing.client_id)
-        .limit(1)
+    )
+    return [(business_id, client_id) for business_id, client_id in found]
+
+
+def invoice(session: Session, business_id: str, client_id: str, links: PayLinks) -> None:
+    """Invoice a client whose day has come. Days missed while nothing ran are made up, each with its own invoice.
+    Exactly once: the row is locked, and moved on in the same transaction."""
+    row = session.execute(
+        select(Invoicing, Business)
+        .join(Business, Business.business_id == Invoicing.business_id)
+        .where(Invoicing.business_id == business_id, Invoicing.client_id == client_id)
         .with_for_update(of=Invoicing, skip_locked=True)
     ).one_or_none()
     if row is None:
-        return False
-    due, business = row
+        return
+    mine, business = row
     today = clock.today(business.time_zone)
-    while due.next_on <= today:
-        _invoice(session, business, due, links)
-        due.next_on = next_occurrence(due.anchor_on, _frequency(due.frequency), due.next_on)
+    while mine.next_on <= today:
+        _invoice(session, business, mine, links)
+        mine.next_on = next_occurrence(mine.anchor_on, _frequency(mine.frequency), mine.next_on)
     session.flush()
-    return True
 
 
-def _invoice(session: Session, business: Business, due: Invoicing, links: PayLinks) -> None:
+def _invoice(session: Session, business: Business, mine: Invoicing, links: PayLinks) -> None:
     sessions = session.scalars(
         select(ServiceSession.session_id)
         .where(
-            ServiceSession.business_id == due.business_id,
-            ServiceSession.client_id == due.client_id,
+            ServiceSession.business_id == mine.business_id,
+            ServiceSession.client_id == mine.client_id,
             ServiceSession.status.in_(("completed", "missed")),
             ServiceSession.invoice_id.is_(None),
-            ServiceSession.starts_at < day_start(due.next_on, business.time_zone),
+            ServiceSession.starts_at < day_start(mine.next_on, business.time_zone),
         )
         .order_by(ServiceSession.starts_at)
         .limit(MOST_SESSIONS)
     ).all()
     if not sessions:
         return
-    invoice = invoices.create(session, business, due.client_id, sessions, [], ACTOR, draft=due.delivery == "draft")
-    if due.delivery == "sent":
-        invoices.request_email(session, invoice, links)
+    made = invoices.create(session, business, mine.client_id, sessions, [], ACTOR, draft=mine.delivery == "draft")
+    if mine.delivery == "sent":
+        invoices.request_email(session, made, links)
 
 
 def _frequency(name: str) -> Frequency:

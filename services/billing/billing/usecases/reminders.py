@@ -1,6 +1,6 @@
 """Reminders: of pending invoices by days around their due date, of owed balances by a period; each told once."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from billing.domain import invoice as rules
 from billing.domain.reminders import due_offset, period_start
-from billing.models import Business, ClientAccount, Invoice, ReminderSent, ReminderSettings
+from billing.models import Business, Client, ClientAccount, Invoice, ReminderSent, ReminderSettings
 from billing.usecases import accounts, clients
 from billing.usecases.deactivations import DAYS_AHEAD
 from common import clock
-from common.db import insert_or
+from common.db import insert_or, is_one_of
 from common.errors import Conflict
 from common.events.billing import BalanceEmailRequested, ReminderDue
 from common.ids import new_id
@@ -44,13 +44,15 @@ def settings_of(session: Session, business_id: str) -> dict[str, Any]:
 
 
 def set_up(session: Session, business: Business, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Set a business's reminder schedule. Periods of owed balances are counted from the day it is set."""
+    """Set a business's reminder schedule. Periods of owed balances are counted from the day their length is set."""
     offsets = sorted(set(wanted["invoice_offsets_days"]))
+    held = session.get(ReminderSettings, business.business_id)
+    is_kept = held is not None and held.owed_every_days == wanted["owed_every_days"]
     session.merge(
         ReminderSettings(
             business_id=business.business_id,
             **{**wanted, "invoice_offsets_days": orjson.dumps(offsets).decode()},
-            owed_since=clock.today(business.time_zone),
+            owed_since=held.owed_since if held is not None and is_kept else clock.today(business.time_zone),
         )
     )
     session.flush()
@@ -92,10 +94,12 @@ def remind(session: Session, business_id: str, links: PayLinks) -> int:
     settings = session.get_one(ReminderSettings, business_id)
     business = session.get_one(Business, business_id)
     today = clock.today(business.time_zone)
-    due = [
+    asked = [
         *_of_invoices(session, business, orjson.loads(settings.invoice_offsets_days), today, links),
         *_of_balances(session, business, settings, today, links),
     ]
+    active = _active(session, business_id, {event.client_id for event in asked}, today)
+    due = [event for event in asked if event.client_id in active]
     if not due:
         return 0
     fresh = insert_or(session, ReminderSent).on_conflict_do_nothing().returning(ReminderSent.about)
@@ -111,6 +115,18 @@ def remind(session: Session, business_id: str, links: PayLinks) -> int:
     told = [event for event in due if event.reminder in new]
     emit(session, "billing", told)
     return len(told)
+
+
+def _active(session: Session, business_id: str, client_ids: Set[str], today: date) -> set[str]:
+    """Those of the clients who could pay by a link."""
+    query = select(Client).where(
+        Client.business_id == business_id, is_one_of(session, Client.client_id, sorted(client_ids))
+    )
+    return {
+        client.client_id
+        for client in session.scalars(query)
+        if effective_status(client.status, client.inactive_on, today) == "active"
+    }
 
 
 def _of_invoices(
