@@ -7,18 +7,30 @@ BIN := $(VENV)/bin
 PARTS := libs/common services/payments services/billing services/notifications services/gateway-stripe services/gateway-paypal services/portal sandbox embedded
 DEV_READY := $(VENV)/.ready-dev
 RUN_READY := $(VENV)/.ready-run
-export PORT_BASE ?= 8000
+in_env_file = $(shell sed -n 's/^$(1)=//p' .env 2>/dev/null | tail -n 1 | tr ',' ' ')
+# Ports in .env are good as long as nobody says PORT_BASE here: that moves them all.
+ifeq ($(origin PORT_BASE),undefined)
+port_kept = $(call in_env_file,$(1))
+endif
+port = $(or $(call port_kept,$(1)),$(shell expr $(PORT_BASE) + $(2)))
+export PORT_BASE ?= $(or $(call in_env_file,PORT_BASE),8000)
 # Compose cannot add: each published port by name.
-export PORTAL_PORT ?= $(PORT_BASE)
-export PAYMENTS_PORT ?= $(shell expr $(PORT_BASE) + 1)
-export BILLING_PORT ?= $(shell expr $(PORT_BASE) + 2)
-export GATEWAY_STRIPE_PORT ?= $(shell expr $(PORT_BASE) + 3)
-export GATEWAY_PAYPAL_PORT ?= $(shell expr $(PORT_BASE) + 4)
-export NOTIFICATIONS_PORT ?= $(shell expr $(PORT_BASE) + 5)
-export SANDBOX_PORT ?= $(shell expr $(PORT_BASE) + 9)
+export PORTAL_PORT ?= $(call port,PORTAL_PORT,0)
+export PAYMENTS_PORT ?= $(call port,PAYMENTS_PORT,1)
+export BILLING_PORT ?= $(call port,BILLING_PORT,2)
+export GATEWAY_STRIPE_PORT ?= $(call port,GATEWAY_STRIPE_PORT,3)
+export GATEWAY_PAYPAL_PORT ?= $(call port,GATEWAY_PAYPAL_PORT,4)
+export NOTIFICATIONS_PORT ?= $(call port,NOTIFICATIONS_PORT,5)
+export SANDBOX_PORT ?= $(call port,SANDBOX_PORT,9)
 
 # Profiles on the command line replace those of .env, so they are named as well.
-COMPOSE = docker compose --profile sandbox $(foreach profile,$(shell sed -n 's/^COMPOSE_PROFILES=//p' .env 2>/dev/null | tr ',' ' '),--profile $(profile))
+COMPOSE = docker compose --profile sandbox $(foreach profile,$(call in_env_file,COMPOSE_PROFILES),--profile $(profile))
+# A service of Compose's that must run, what is done there, and what is done with `make run`'s.
+define on_either
+	@stack=$$(sh deploy/which_stack.sh $(1)) || exit 1; if [ "$$stack" = compose ]; then $(2); else $(3); fi
+endef
+
+ISSUE := remit tokens issue --caller operator --scope operator --ttl 12h
 
 ##@ Use it
 .PHONY: run
@@ -26,28 +38,26 @@ run: $(RUN_READY) ## Start everything in one process, with a demo business (DEMO
 	@exec $(BIN)/python -m embedded
 
 .PHONY: token
-token: ## Print an operator's token for whichever stack is running
-	@if docker compose ps -q payments-web 2>/dev/null | grep -q .; then \
-	  docker compose run --rm --no-deps -T operator remit tokens issue --caller operator --scope operator --ttl 12h; \
-	else $(BIN)/remit tokens issue --caller operator --scope operator --ttl 12h; fi
+token: ## Print an operator's token for the stack that is here: Compose's, or else `make run`'s
+	$(call on_either,payments-web,docker compose run --rm --no-deps -T operator $(ISSUE),$(BIN)/$(ISSUE))
 
 .PHONY: prove
-prove: ## Prove the books of whichever stack is running: do all figures agree?
-	@if docker compose ps -q billing-worker 2>/dev/null | grep -q .; then \
-	  docker compose exec -T billing-worker remit billing do prove; \
-	else $(BIN)/remit billing do prove; fi
+prove: ## Prove the books of the stack that is here: do all figures agree?
+	$(call on_either,billing-worker,docker compose exec -T billing-worker remit billing do prove,$(BIN)/remit billing do prove)
 
 .PHONY: backup
-backup: ## Back up whichever stack is running, while it runs, into backups/
-	@if docker compose ps -q postgres 2>/dev/null | grep -q .; then docker compose run --rm --no-deps -T backup; \
-	else $(BIN)/remit backup --keep $${BACKUP_KEEP:-14}; fi
+backup: ## Back up the stack that is here, while it runs, into backups/
+	$(call on_either,postgres,docker compose run --rm --no-deps -T backup,$(BIN)/remit backup --keep $${BACKUP_KEEP:-14})
 
 .PHONY: support-bundle
 support-bundle: ## Collect what somebody needs who helps you: no secrets, no clients' data
 	@sh deploy/support_bundle.sh $(BIN)/remit
 
 .PHONY: up
-up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox; with TLS where .env says so
+up: ## Try the Compose stack: cards, PayPal and mail go to a sandbox; with TLS where .env says so
+	@if grep -qsE '^(SMTP_URL|(PAYPAL_)?CALLBACK_BASE_URL)=.' .env; then \
+	  echo 'remit: .env sets SMTP_URL or CALLBACK_BASE_URL, so this is no trial, and `make up` would send cards and PayPal' \
+	    'to the sandbox. Start with: docker compose up --build --wait' >&2; exit 1; fi
 	SANDBOX=on STRIPE_API_BASE=http://sandbox:8009/stripe CALLBACK_BASE_URL=http://gateway-stripe-web:8003 \
 	  STRIPE_JS_URL=http://127.0.0.1:$(SANDBOX_PORT)/stripe/js/v3/ \
 	  PAYPAL_CALLBACK_BASE_URL=http://gateway-paypal-web:8004 PAYPAL_API_BASE=http://sandbox:8009/paypal \
@@ -56,7 +66,7 @@ up: ## Start the Compose stack with RabbitMQ, PostgreSQL and the sandbox; with T
 	  $(COMPOSE) up --build --wait
 
 .PHONY: move
-move: ## Move what `make run` kept in var (or VAR_DIR) into the Compose stack, before its first `make up`
+move: ## Move what `make run` kept in var (or VAR_DIR) into the Compose stack, before its first start
 	docker compose build init
 	docker compose run --rm move
 

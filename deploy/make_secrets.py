@@ -114,7 +114,8 @@ def check_ports(services: list[str]) -> None:
     if any(os.environ.get(name, "") == "" for name in wanted):
         lines = "\n".join(f"{name}={port}" for name, port in {"PORT_BASE": base, **wanted}.items())
         sys.exit(
-            f"remit: PORT_BASE is {base}, but Compose cannot add to it. Start with `make up`, or put in .env:\n{lines}"
+            f"remit: PORT_BASE is {base}, but Compose cannot add to it, as `make up` does for trying. Put in .env:\n"
+            f"{lines}"
         )
 
 

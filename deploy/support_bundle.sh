@@ -1,9 +1,10 @@
 #!/bin/sh
-# The support bundle of whichever stack is running. What only Docker can say is written down first, into a folder that
-# nobody else can read and that is gone afterwards; `remit support-bundle` takes from it what may be shown.
+# The support bundle of the stack that is here, running or not. What only Docker can say is written down first, into a
+# folder that nobody else can read and that is gone afterwards; `remit support-bundle` takes what may be shown from it.
 #   support_bundle.sh REMIT     REMIT: the command of `make run`'s own environment
 set -eu
-if [ -z "$(docker compose ps -aq postgres 2>/dev/null)" ]; then
+stack=$(sh deploy/which_stack.sh)
+if [ "$stack" = run ]; then
   exec "$1" support-bundle
 fi
 umask 077

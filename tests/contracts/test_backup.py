@@ -5,16 +5,17 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from common import auth, backup, migrate, sealing, service
-from common.backup import BackupSettings, Place, mend
+from common import auth, backup, clock, migrate, outbox, sealing, service
+from common.backup import BackupSettings, Place, command, keys, mend, postgres
 from common.backup.manifest import BackupError
 from common.db import Database
+from common.ids import new_id
 from common.inbox import InboxRow
 from common.outbox import OutboxRow
 
@@ -65,7 +66,8 @@ class Var:
         for (name, database), table in zip(self.databases.items(), (OutboxRow, InboxRow), strict=True):
             database.close()  # of a file that was replaced
             with database.read() as session:
-                found[name] = session.execute(select(func.count()).select_from(table)).scalar_one()
+                held = select(func.count()).select_from(table).where(table.type != mend.FLOOR)
+                found[name] = session.execute(held).scalar_one()
         return found
 
     def close(self) -> None:
@@ -114,11 +116,57 @@ def test_what_nobody_received_is_sent_again_and_positions_go_on_beyond(var: Var)
         var.send(number)
     for number in (1, 3, 4):
         var.receive(number)
-    assert mend.send_again(var.databases) == {SENDER: 1, RECEIVER: 0}
     mend.lift_positions(var.databases)
+    assert mend.send_again(var.databases) == {SENDER: 1, RECEIVER: 0}
+    assert positions(var, "e") == {"e1": 1, "e2": None, "e3": 3, "e4": 4}
+    assert relayed(var.databases[SENDER]) > 4
+
+
+def test_each_restore_gives_positions_that_none_gave_before(var: Var, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also of a feed that was empty, or whose every event is sent again."""
+    empty = backup.make(var.place, tmp_path / "empty", quiet)
+    for number in (1, 2):
+        var.send(number)
+    unheard = backup.make(var.place, tmp_path / "unheard", quiet)
+    seen = [2]
+    for made, later in ((empty, 0), (unheard, 1), (unheard, 2), (empty, 3)):
+        monkeypatch.setattr(clock, "now", lambda seconds=later: datetime.now(UTC) + timedelta(seconds=seconds))
+        backup.restore(var.place, made, quiet, overwrite=True)
+        var.counts()
+        seen.append(relayed(var.databases[SENDER]))
+    assert seen == sorted(set(seen))
+    assert seen[-1] < 2**53, "a reader in JavaScript can tell them apart"
+
+
+def test_a_clock_that_was_set_back_sends_no_feed_back(var: Var):
+    far = 2**52
+    var.send(far)
+    mend.lift_positions(var.databases)
+    assert relayed(var.databases[SENDER]) > far
+
+
+def positions(var: Var, begins: str) -> dict[str, int | None]:
     with var.databases[SENDER].read() as session:
-        found = dict(session.execute(select(OutboxRow.event_id, OutboxRow.position)).all())
-    assert found == {"e1": 1, "e2": None, "e3": 3, "e4": 4 + mend.LIFT}
+        wanted = select(OutboxRow.event_id, OutboxRow.position).where(OutboxRow.event_id.startswith(begins))
+        return dict(session.execute(wanted).all())
+
+
+def relayed(database: Database) -> int:
+    """The position that the next event gets; what was published long ago is forgotten afterwards."""
+    with database.write() as session:
+        session.add(
+            OutboxRow(
+                event_id=new_id(), business_id="b", type="PaymentRecorded", routing_key=KEY, body="{}", occurred_at=NOW
+            )
+        )  # fmt: skip
+    with database.write() as session:
+        outbox.mark_published(session, [message.seq for message in outbox.unpublished(session, 100)])
+        outbox.forget_old(session)
+    with database.read() as session:
+        assert session.scalars(select(OutboxRow.event_id).where(OutboxRow.type == mend.FLOOR)).all() == []
+        newest = session.execute(select(func.max(OutboxRow.position))).scalar_one()
+    assert newest is not None
+    return newest
 
 
 def test_refuses_what_is_damaged_in_use_or_alive(var: Var, tmp_path: Path):
@@ -164,15 +212,116 @@ def test_another_machine_gets_the_keys_with_the_passphrase_only(var: Var, tmp_pa
         assert {key["kid"] for key in held if "kid" in key} < kids
 
 
+def test_without_a_passphrase_another_machine_goes_on_without_the_keys(
+    var: Var, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    made = backup.make(var.placed(BACKUP_PASSPHRASE=""), tmp_path, quiet)
+    assert not (made / keys.NAME).exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    with closing(Var(other)) as machine:
+        with pytest.raises(BackupError, match="--without-keys"):
+            backup.restore(machine.place, made, quiet, overwrite=True)
+        with pytest.raises(BackupError, match="--without-keys"):
+            backup.restore(machine.place, made, quiet, overwrite=True, with_keys=True)
+        environ = {"VAR_DIR": str(other), "SERVICES": f"{SENDER} {RECEIVER}", "BACKUP_DIR": str(tmp_path)}
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        assert command.run_restore(["latest", "--overwrite", "--without-keys"]) == 0
+    assert "enter its own anew" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lost", ["seal.key.json", "jwks.json"])
+def test_no_backup_says_that_it_has_keys_that_are_not_there(var: Var, tmp_path: Path, lost: str):
+    (var.folder / "keys" / lost).unlink()
+    with pytest.raises(BackupError, match=lost):
+        backup.make(var.place, tmp_path, quiet)
+    assert list(tmp_path.glob("remit-*")) == []
+
+
 def test_only_the_newest_are_kept_and_an_interrupted_one_is_none(var: Var, tmp_path: Path):
     for day in (1, 2, 3):
-        old = tmp_path / f"remit-2026010{day}T000000Z"
-        old.mkdir()
-        (old / "manifest.json").write_text("{}")
+        kept_before(tmp_path, f"remit-2026010{day}T000000Z", "sqlite")
     (tmp_path / "remit-20260104T000000Z.part").mkdir()
     made = backup.make(var.place, tmp_path, quiet)
-    backup.prune(tmp_path, 2, quiet)
+    backup.prune(tmp_path, "sqlite", 2, quiet)
     assert backup.whole(tmp_path) == [tmp_path / "remit-20260103T000000Z", made] == sorted(tmp_path.glob("remit-*"))
-    assert backup.choose(tmp_path, "latest") == made
+    assert backup.choose(tmp_path, "sqlite", "latest") == made
     with pytest.raises(BackupError, match="there are: remit-20260103"):
-        backup.choose(tmp_path, "remit-1999")
+        backup.choose(tmp_path, "sqlite", "remit-1999")
+
+
+def test_backups_of_another_kind_are_neither_counted_nor_taken_for_the_latest(tmp_path: Path):
+    mine = kept_before(tmp_path, "remit-20260101T000000Z", "postgresql")
+    theirs = [kept_before(tmp_path, f"remit-2026010{day}T000000Z", "sqlite") for day in (2, 3)]
+    backup.prune(tmp_path, "sqlite", 1, quiet)
+    assert backup.whole(tmp_path) == [mine, theirs[1]]
+    assert backup.choose(tmp_path, "postgresql", "latest") == mine
+    assert backup.choose(tmp_path, "postgresql", theirs[1].name) == theirs[1], "that it does not fit is said later"
+
+
+def test_a_second_backup_at_once_is_refused_and_harms_nothing(
+    var: Var, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, value in {"VAR_DIR": str(var.folder), "SERVICES": f"{SENDER} {RECEIVER}"}.items():
+        monkeypatch.setenv(name, value)
+    under_way = tmp_path / "remit-20260104T000000Z.part"
+    under_way.mkdir()
+    arguments = ["--to", str(tmp_path), "--keep", "1"]
+    with backup.alone(tmp_path):
+        assert command.run_backup(arguments) == 2
+    assert "another backup" in capsys.readouterr().err
+    assert under_way.is_dir()
+    assert command.run_backup(arguments) == 0
+    assert not under_way.exists()
+
+
+def test_a_machine_that_fails_half_way_is_told_as_such(
+    var: Var, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    backup.make(var.place, tmp_path, quiet)
+    environ = {"VAR_DIR": str(var.folder), "SERVICES": f"{SENDER} {RECEIVER}", "BACKUP_DIR": str(tmp_path)}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("common.backup.sqlite.load", full)
+    assert command.run_restore(["latest", "--overwrite"]) == 2
+    assert "Start nothing" in capsys.readouterr().err
+
+
+@pytest.mark.broker
+def test_what_is_not_remits_in_a_database_is_told_of_and_left_out(postgresql_url: str, tmp_path: Path):
+    said: list[str] = []
+    payments = service.find(SENDER)
+    with closing(Database(postgresql_url)) as database:
+        migrate.upgrade(payments, database)
+        with database.engine.begin() as connection:
+            connection.execute(text("CREATE TABLE strangers (id int); INSERT INTO strangers VALUES (1)"))
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
+    with postgres.cut({SENDER: postgresql_url}) as connections:
+        saved = postgres.save(connections[SENDER], payments, tmp_path, said.append)
+    assert "strangers" not in saved.tables
+    assert any("strangers is NOT in this backup" in line for line in said)
+    before = saved.model_copy(deep=True)  # as a version made it that saved every table
+    before.tables["strangers"] = before.tables["payments"]
+    postgres.load(postgresql_url, payments, before, tmp_path, said.append)
+    assert "strangers is NOT restored" in said[-1]
+
+
+@pytest.mark.broker
+def test_a_feed_on_postgresql_goes_on_from_the_clock(postgresql_url: str):
+    with closing(Database(postgresql_url)) as database:
+        migrate.upgrade(service.find(SENDER), database)
+        before = relayed(database)
+        mend.lift_positions({SENDER: database})
+        assert before < mend.LIFT < relayed(database)
+
+
+def kept_before(folder: Path, name: str, kind: str) -> Path:
+    made = folder / name
+    made.mkdir()
+    (made / "manifest.json").write_text(json.dumps({"kind": kind}))
+    return made

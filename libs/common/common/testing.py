@@ -126,6 +126,13 @@ class ServiceUnderTest:
             left.remove(fits[0])
         assert not left, f"also emitted: {left}"
 
+    def lose_seal_key(self) -> None:
+        """As after a restore without keys: what was sealed so far does not open any more."""
+        key_file = self._keys / "seal.key.json"
+        key_file.unlink()
+        sealing.make_key(key_file)
+        self.runtime.sealer.read()
+
     def close(self) -> None:
         self.runtime.database.close()
 

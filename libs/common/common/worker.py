@@ -38,6 +38,7 @@ class Worker:
         self._queue_depth = queue_depth
         self._stop = threading.Event()
         self.failed: BaseException | None = None
+        measures.begin_at_zero(runtime.service)
         wake_relay = threading.Event()
         database = runtime.database
         gather = 0.0 if database.is_sqlite else runtime.settings.relay_gather_seconds

@@ -29,6 +29,7 @@ from common.gateway import facts
 from common.gateway.models import Notice
 from common.jobs import Call, JobRow
 from common.testing import eventually
+from gateway_paypal import commands
 from gateway_paypal.domain import translate
 from gateway_paypal.models import Account, Checkout
 from gateway_paypal.usecases import reconcile, refunds
@@ -46,6 +47,16 @@ def test_settings_are_sealed_and_shown_without_the_secret(shop: Shop) -> None:
         assert KEYS["client_secret"] not in str(vars(session.get_one(Account, "b1")))
     shop.set_up(client_secret="another-secret-9999")  # again: the webhook is replaced, the rest stays
     assert shop.call("GET", "/paypal").json["client_secret"] == "…9999"
+
+
+def test_a_secret_that_does_not_open_any_more_is_entered_anew(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.set_up(checkout="orders", **KEYS)
+    shop.gateway.lose_seal_key()
+    assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
+    assert "enter them anew" in capsys.readouterr().out
+    shop.set_up(checkout="orders", **KEYS)
+    assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
+    assert shop.begin().status_code == 201
 
 
 @pytest.mark.parametrize(

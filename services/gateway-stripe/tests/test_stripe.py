@@ -143,6 +143,20 @@ def test_seals_are_rotated_and_the_keys_still_work(shop: Shop) -> None:
     assert shop.begin().status_code == 201
 
 
+def test_keys_that_do_not_open_any_more_are_entered_anew(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.set_up()
+    shop.gateway.lose_seal_key()
+    assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
+    assert "enter them anew" in capsys.readouterr().out
+    shop.set_up()
+    assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
+    shop.type_card(shop.begin().json)
+    shop.wait_for(GatewayPaymentSucceeded)  # by the new webhook; the former one's secret is still kept, and shut
+    assert commands.COMMANDS["rotate-seals"](shop.gateway.runtime, ["--new-key"]) == 1
+    assert "b1/test/webhook_secret" in capsys.readouterr().out
+    assert shop.begin().status_code == 201
+
+
 @pytest.mark.parametrize(
     ("field", "key"),
     [("test_secret_key", TEST_PUBLIC), ("live_secret_key", TEST_SECRET), ("test_secret_key", "sk_org_x" + "a" * 20)],

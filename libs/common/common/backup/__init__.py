@@ -4,9 +4,11 @@ A backup is a folder: rows of each database as they were at one instant, what un
 that is written last. Restoring believes nothing that the manifest does not confirm.
 """
 
+import fcntl
+import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +17,12 @@ from typing import Self
 
 from common import clock
 from common.backup import keys, mend, postgres, sqlite
-from common.backup.manifest import BackupError, Kind, Manifest, ServiceSaved
+from common.backup.manifest import NAME, BackupError, Kind, Manifest, Say, ServiceSaved, kind_of
 from common.bus import rabbit
 from common.db import Database
 from common.service import find, names
 from common.settings import Settings, SettingsError
 
-Say = Callable[[str], None]
 PART = ".part"
 # What `make run` keeps beside its databases, and would make anew: which business was its first.
 BESIDE = ".seeded"
@@ -85,6 +86,19 @@ class Place:
         return database
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else makes, removes or restores backups in `folder` meanwhile. Raises BackupError."""
+    with ExitStack() as stack:
+        held = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, held)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(f"another backup or restore is at work in {folder}; wait until it has ended") from None
+        yield
+
+
 def make(place: Place, folder: Path, say: Say) -> Path:
     """Write a backup into a new folder below `folder`; answers it. The services go on meanwhile: they stand still for
     the moment of the cut only. Raises BackupError, and then leaves nothing that could be taken for a backup."""
@@ -97,7 +111,7 @@ def make(place: Place, folder: Path, say: Say) -> Path:
         with place.store.cut(place.urls) as connections:
             say(f"cut through {len(connections)} databases at {made_at:%Y-%m-%d %H:%M:%S} UTC; the services go on")
             for name, connection in connections.items():
-                saved[name] = place.store.save(connection, name, part)
+                saved[name] = place.store.save(connection, find(name), part, say)
                 rows = sum(table.rows for table in saved[name].tables.values())
                 say(f"{name}: {rows} rows in {len(saved[name].tables)} tables")
         if (place.var_dir / BESIDE).is_file() and place.kind == "sqlite":
@@ -111,50 +125,68 @@ def make(place: Place, folder: Path, say: Say) -> Path:
     return target
 
 
-def prune(folder: Path, keep: int, say: Say) -> None:
-    """Remove all but the newest `keep` backups, and what an interrupted one has left."""
-    for old in [*whole(folder)[:-keep], *folder.glob(f"remit-*{PART}")]:
+def prune(folder: Path, kind: Kind, keep: int, say: Say) -> None:
+    """Remove all but the newest `keep` backups of this kind, and what an interrupted one has left."""
+    for old in [*whole(folder, kind)[:-keep], *folder.glob(f"remit-*{PART}")]:
         shutil.rmtree(old)
         say(f"removed {old.name}")
 
 
-def whole(folder: Path) -> list[Path]:
-    """Every complete backup below `folder`, the oldest first."""
-    return sorted(found.parent for found in folder.glob("remit-*/manifest.json") if found.parent.suffix != PART)
+def whole(folder: Path, kind: Kind | None = None) -> list[Path]:
+    """Every complete backup below `folder`, or those of one kind, the oldest first."""
+    found = sorted(path.parent for path in folder.glob(f"remit-*/{NAME}") if path.parent.suffix != PART)
+    return [path for path in found if kind is None or kind_of(path) == kind]
 
 
-def choose(folder: Path, name: str) -> Path:
-    """The backup called `name`, or the newest for `latest`. Raises BackupError."""
-    found = whole(folder)
-    chosen = found[-1] if found and name == "latest" else folder / Path(name).name
+def choose(folder: Path, kind: Kind, name: str) -> Path:
+    """The backup called `name`, or the newest of this kind for `latest`. Raises BackupError."""
+    found, alike = whole(folder), whole(folder, kind)
+    chosen = alike[-1] if alike and name == "latest" else folder / Path(name).name
     if chosen not in found:
-        there = ", ".join(path.name for path in found) or "none"
-        raise BackupError(f"there is no backup {name} in {folder.absolute()}; there are: {there}")
+        there = ", ".join(f"{path.name} ({kind_of(path)})" for path in found) or "none"
+        raise BackupError(f"there is no backup {name} of {kind} in {folder.absolute()}; there are: {there}")
     return chosen
 
 
 @dataclass(frozen=True)
 class Restored:
     """What was restored. `resent`: service → events that will be sent again; `due`: service → outside calls that its
-    worker will make as soon as it starts."""
+    worker will make as soon as it starts. `is_shut`: nothing here opens the gateways' keys in it."""
 
     made_at: datetime
     resent: Mapping[str, int]
     due: Mapping[str, int]
+    is_shut: bool
 
 
-def restore(place: Place, backup: Path, say: Say, *, overwrite: bool = False, with_keys: bool = False) -> Restored:
+def restore(
+    place: Place, backup: Path, say: Say, *, overwrite: bool = False, with_keys: bool = False,
+    without_keys: bool = False,
+) -> Restored:  # fmt: skip
     """Bring every service's database back to what it was. Everything that can be checked is checked before anything
     is touched; each database is loaded whole or not at all. Raises BackupError, saying what to do next."""
     manifest = Manifest.read(backup)
-    _check(place, manifest, backup, with_keys)
+    _check(place, manifest, backup)
+    lacking = [] if with_keys else _lacking(place, manifest)
+    if lacking and not without_keys:
+        raise BackupError(
+            f"the gateways' keys in it are sealed with {', '.join(lacking)}, which is not in {place.seal_key_file}; "
+            + (
+                "add --keys to take the keys out of the backup as well"
+                if keys.NAME in manifest.files
+                else "there are no keys in it either. Put the old `vault` (or var/keys) here, or, where that is gone,"
+                " add --without-keys: gateways' keys must then be entered anew"
+            )
+        )
+    if with_keys:
+        keys.check(place, backup)
     say(f"{backup.name}: {len(manifest.files)} files are as they were written")
     with ExitStack() as stack:
         place.store.check_idle(place.urls, place.var_dir, stack, overwrite=overwrite)
         if with_keys:
             keys.load(place, backup, say)
         for name, saved in manifest.services.items():
-            place.store.load(place.urls[name], find(name), saved, backup)
+            place.store.load(place.urls[name], find(name), saved, backup, say)
             say(f"{name}: {sum(table.rows for table in saved.tables.values())} rows, all digests equal")
         if (backup / BESIDE).is_file():
             shutil.copyfile(backup / BESIDE, place.var_dir / BESIDE)
@@ -162,18 +194,23 @@ def restore(place: Place, backup: Path, say: Say, *, overwrite: bool = False, wi
         if place.kind == "postgresql":
             gone = rabbit.purge(place.amqp_url)
             say(f"the queues are empty; {gone} messages went that told of what is no more, or will be sent again")
-        resent = mend.send_again(databases)
         mend.lift_positions(databases)
+        resent = mend.send_again(databases)
         due = mend.calls_due(databases)
-    return Restored(manifest.made_at, resent, due)
+    return Restored(manifest.made_at, resent, due, is_shut=bool(lacking))
 
 
-def _check(place: Place, manifest: Manifest, backup: Path, with_keys: bool) -> None:
+def _lacking(place: Place, manifest: Manifest) -> list[str]:
+    """The keys that sealed something in the backup and are not here."""
+    return sorted(set(manifest.seal_keys) - set(keys.ids(place.seal_key_file)))
+
+
+def _check(place: Place, manifest: Manifest, backup: Path) -> None:
     manifest.verify(backup)
     if manifest.kind != place.kind:
         raise BackupError(
             f"it was made of {manifest.kind}, and here is {place.kind}; restore it where it was made, and then"
-            " `remit <service> move --from var` goes from SQLite to PostgreSQL"
+            " `make move` (or `remit move --from var --to URL`) goes from SQLite to PostgreSQL"
         )
     if missing := set(place.urls) ^ set(manifest.services):
         raise BackupError(
@@ -185,14 +222,6 @@ def _check(place: Place, manifest: Manifest, backup: Path, with_keys: bool) -> N
                 f"{name} was at {', '.join(unknown)}, which this version does not know; install the version"
                 f" that made the backup ({manifest.version}) or a newer one"
             )
-    lacking = set(manifest.seal_keys) - set(keys.ids(place.seal_key_file))
-    if lacking and not with_keys:
-        raise BackupError(
-            f"the gateways' keys in it are sealed with {', '.join(sorted(lacking))}, which is not in"
-            f" {place.seal_key_file}; add --keys to take the keys out of the backup as well"
-        )
-    if with_keys:
-        keys.check(place, backup)
     if place.kind == "postgresql":
         if not place.amqp_url:
             raise BackupError(

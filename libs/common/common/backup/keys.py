@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common import auth, sealing
-from common.backup.manifest import BackupError
+from common.backup.manifest import BackupError, Say
 
 if TYPE_CHECKING:
-    from common.backup import Place, Say
+    from common.backup import Place
 
 NAME = "keys.locked.json"
 MIN_PASSPHRASE = 12
@@ -30,19 +30,18 @@ def ids(seal_key_file: Path) -> list[str]:
     return sorted(json.loads(seal_key_file.read_text())["keys"]) if seal_key_file.is_file() else []
 
 
-def save(place: "Place", folder: Path, say: "Say") -> Sequence[str]:
+def save(place: "Place", folder: Path, say: Say) -> Sequence[str]:
     """Lock the keys into `folder`; answers the ids of those that seal. Without a passphrase they are left out."""
     if not place.passphrase:
         say("BACKUP_PASSPHRASE is not set: the keys are NOT in this backup, and without them gateways' keys must be"
-            " entered anew on another machine")  # fmt: skip
+            " entered anew on another machine, where it is restored with --without-keys")  # fmt: skip
         return ids(place.seal_key_file)
     if len(place.passphrase) < MIN_PASSPHRASE:
         raise BackupError(f"BACKUP_PASSPHRASE is shorter than {MIN_PASSPHRASE} characters; choose a longer one")
-    held = {
-        name: json.loads(path.read_text())
-        for name, path in (("seal.key.json", place.seal_key_file), ("jwks.json", place.keys_dir / "jwks.json"))
-        if path.is_file()
-    }
+    paths = {"seal.key.json": place.seal_key_file, "jwks.json": place.keys_dir / "jwks.json"}
+    if missing := [str(path) for path in paths.values() if not path.is_file()]:
+        raise BackupError(f"there is no {', '.join(missing)} to put into it; name it with SEAL_KEY_FILE, or KEYS_DIR")
+    held = {name: json.loads(path.read_text()) for name, path in paths.items()}
     salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
     locked = AESGCM(_key(place.passphrase, salt)).encrypt(nonce, json.dumps(held).encode(), None)
     told = {"salt": salt, "nonce": nonce, "locked": locked}
@@ -58,7 +57,7 @@ def check(place: "Place", folder: Path) -> None:
     _open(place, folder)
 
 
-def load(place: "Place", folder: Path, say: "Say") -> None:
+def load(place: "Place", folder: Path, say: Say) -> None:
     """Add the backup's keys to those that are here, as after a rotation; none of these is changed."""
     held = _open(place, folder)
     auth.make_keys(place.keys_dir)
@@ -76,8 +75,8 @@ def load(place: "Place", folder: Path, say: "Say") -> None:
 def _open(place: "Place", folder: Path) -> dict[str, Any]:
     if not (folder / NAME).is_file():
         raise BackupError(
-            "there are no keys in it: it was made without BACKUP_PASSPHRASE. Restore without --keys, where the old"
-            " `vault` (or var/keys) is"
+            "there are no keys in it: it was made without BACKUP_PASSPHRASE. Restore without --keys where the old"
+            " `vault` (or var/keys) is, or else with --without-keys"
         )
     if not place.passphrase:
         raise BackupError("set BACKUP_PASSPHRASE to the one that the backup was made with, and restore again")

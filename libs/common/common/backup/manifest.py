@@ -1,8 +1,9 @@
 """What a backup says of itself, and whether that is so."""
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ NAME = "manifest.json"
 FORMAT = 1
 
 Kind = Literal["postgresql", "sqlite"]
+Say = Callable[[str], None]
 
 
 class BackupError(Exception):
@@ -89,6 +91,14 @@ class Manifest(BaseModel):
                 f"{folder.name} is damaged: {', '.join(wrong)} is missing, added or changed; nothing was touched."
                 " Take another copy of it, or another backup"
             )
+
+
+def kind_of(folder: Path) -> str | None:
+    """What kind of databases the backup says it is of; None when that cannot be read."""
+    try:
+        return str(json.loads((folder / NAME).read_bytes())["kind"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def running_version() -> str:

@@ -1,17 +1,20 @@
 """What a restored system needs before it starts: events that are still owed, and a feed that does not run backwards."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
-from common import jobs, topology
+from common import clock, jobs, topology
 from common.db import IN_CHUNK, Database
+from common.ids import new_id
 from common.inbox import InboxRow
 from common.outbox import OutboxRow
 
-# Readers of the feed may have come this far in the time that was lost; whatever comes now stands after it.
+# How far beyond the newest position the feed goes on where that is ahead of the clock, which somebody set back.
 LIFT = 1_000_000_000
+FLOOR = "FeedLifted"
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def send_again(databases: Mapping[str, Database]) -> dict[str, int]:
@@ -52,15 +55,23 @@ def _owed(service: str, database: Database, rows: Sequence[tuple[int, str, str]]
 
 
 def lift_positions(databases: Mapping[str, Database]) -> None:
-    """Let the feed's next positions lie beyond all that may have been given after the backup."""
+    """Let the feed's next positions lie beyond all that may have been given after the backup, and after a restore of
+    it before this one: they go on from the clock, in microseconds, which no feed outruns.
+
+    A row that is of no business and goes to nobody holds that place until the next event has one, also where there are
+    no others, or all of them are sent again. It is forgotten then, as it was published long ago.
+    """
+    now = clock.now()
+    now_us = int(now.timestamp() * 1_000_000)
     for database in databases.values():
         with database.write() as session:
-            newest = _newest(session)
-            if newest is not None:
-                session.execute(
-                    update(OutboxRow).where(OutboxRow.position == newest).values(position=newest + LIFT),
-                    execution_options={"synchronize_session": False},
+            newest = session.execute(select(func.max(OutboxRow.position))).scalar_one() or 0
+            session.add(
+                OutboxRow(
+                    event_id=new_id(), business_id="", type=FLOOR, routing_key=FLOOR, body="{}", occurred_at=now,
+                    published_at=LONG_AGO, position=now_us if now_us > newest else newest + LIFT,
                 )
+            )  # fmt: skip
 
 
 def calls_due(databases: Mapping[str, Database]) -> dict[str, int]:
@@ -72,7 +83,3 @@ def calls_due(databases: Mapping[str, Database]) -> dict[str, int]:
         if due := counts.get("due", 0) + counts.get("claimed", 0):
             found[name] = due
     return found
-
-
-def _newest(session: Session) -> int | None:
-    return session.execute(select(func.max(OutboxRow.position))).scalar_one()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from common import migrate, move
-from common.backup.manifest import BackupError, ServiceSaved, TableSaved
+from common.backup.manifest import BackupError, Say, ServiceSaved, TableSaved
 from common.db import Database, is_contended, take_time
 from common.service import Service
 
@@ -24,11 +24,15 @@ OTHERS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+# An extension's tables and routines go with it only, and are left alone.
 OURS_TO_DROP = """
-    SELECT format('DROP TABLE %I.%I CASCADE', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'
+    SELECT format('DROP TABLE %s CASCADE', oid::regclass) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
     UNION ALL
-    SELECT format('DROP FUNCTION %s CASCADE', oid::regprocedure) FROM pg_proc
+    SELECT format('DROP ROUTINE %s CASCADE', oid::regprocedure) FROM pg_proc
     WHERE pronamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
 """
 
 
@@ -70,15 +74,15 @@ def _cut_once(databases: Mapping[str, Database], seen: ExitStack, still: ExitSta
     return found
 
 
-def save(connection: Connection, name: str, folder: Path) -> ServiceSaved:
+def save(connection: Connection, service: Service, folder: Path, say: Say) -> ServiceSaved:
     """Write each table of the cut as `folder`/<service>/<table>.copy.gz."""
-    (folder / name).mkdir(mode=0o700)
+    (folder / service.name).mkdir(mode=0o700)
     saved = ServiceSaved(revisions=move.revisions(connection), tables={})
-    for table in _tables(connection):
+    for table in _ours(connection, service, saved.revisions, say):
         columns = [column.name for column in table.columns]
         rows, digest = move.digest(connection, table)
         with (
-            gzip.open(folder / name / f"{table.name}.copy.gz", "wb", compresslevel=3) as file,
+            gzip.open(folder / service.name / f"{table.name}.copy.gz", "wb", compresslevel=3) as file,
             _cursor(connection) as cursor,
             cursor.copy(f"COPY {_named(table.name, columns)} TO STDOUT") as copy,
         ):
@@ -116,7 +120,7 @@ def check_idle(urls: Mapping[str, str], _var_dir: Path, _stack: ExitStack, *, ov
                 )
 
 
-def load(url: str, service: Service, saved: ServiceSaved, folder: Path) -> None:
+def load(url: str, service: Service, saved: ServiceSaved, folder: Path, say: Say) -> None:
     """Make the database what it was, then bring it to this version's shape; in one transaction."""
     with ExitStack() as stack, _open(url, stack).engine.begin() as connection:
         _be_patient(connection)
@@ -130,6 +134,9 @@ def load(url: str, service: Service, saved: ServiceSaved, folder: Path) -> None:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         tables = {table.name: table for table in _tables(connection)}
         for name, table_saved in saved.tables.items():
+            if name not in tables:
+                say(f"{service.name}: table {name} is NOT restored: no migration makes it")
+                continue
             connection.execute(tables[name].delete())
             _fill(connection, name, table_saved, folder / service.name / f"{name}.copy.gz")
             move.set_sequence(connection, tables[name])
@@ -179,6 +186,18 @@ def _tables(connection: Connection) -> list[Table]:
     metadata = MetaData()
     metadata.reflect(connection)
     return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
+
+
+def _ours(connection: Connection, service: Service, revisions: list[str], say: Say) -> list[Table]:
+    """The tables that a restore can make. What another version's migrations made nobody here knows: there it is all."""
+    found = _tables(connection)
+    if not set(revisions) <= migrate.heads(service):  # one that others depend on is not named
+        return found
+    known = {table.name for table in migrate.tables(service)}
+    for table in found:
+        if table.name not in known:
+            say(f"{service.name}: table {table.name} is NOT in this backup: it is not Remit's; save it yourself")
+    return [table for table in found if table.name in known]
 
 
 def _named(table: str, columns: list[str]) -> str:

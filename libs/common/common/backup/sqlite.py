@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, create_engine
 from sqlalchemy.pool import NullPool
 
 from common import migrate, move
-from common.backup.manifest import BackupError, ServiceSaved, TableSaved
+from common.backup.manifest import BackupError, Say, ServiceSaved, TableSaved
 from common.db import Database
 from common.service import Service
 
@@ -48,9 +48,9 @@ def cut(urls: Mapping[str, str]) -> Iterator[dict[str, sqlite3.Connection]]:
         yield found
 
 
-def save(connection: sqlite3.Connection, name: str, folder: Path) -> ServiceSaved:
+def save(connection: sqlite3.Connection, service: Service, folder: Path, _say: Say) -> ServiceSaved:
     """Copy the cut to `folder`/<service>.sqlite."""
-    path = folder / f"{name}.sqlite"
+    path = folder / f"{service.name}.sqlite"
     path.touch(mode=0o600)
     with closing(sqlite3.connect(path)) as copy:
         connection.backup(copy)
@@ -75,7 +75,7 @@ def check_idle(urls: Mapping[str, str], var_dir: Path, stack: ExitStack, *, over
         )
 
 
-def load(url: str, service: Service, saved: ServiceSaved, folder: Path) -> None:
+def load(url: str, service: Service, saved: ServiceSaved, folder: Path, _say: Say) -> None:
     """Put the file in its place, then bring it to this version's shape."""
     path = Path(url)
     part = path.with_name(path.name + ".part")

@@ -1,4 +1,4 @@
-"""The command that seals every secret anew, the same at every gateway."""
+"""What every gateway does with its sealed secrets: opening one, and the command that seals all of them anew."""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common import sealing
+from common.gateway.calls import Refused
 from common.runtime import Runtime
 
 
@@ -20,11 +21,20 @@ class Sealed:
     place: str
 
 
+def opened(runtime: Runtime, sealed: str, place: str) -> str:
+    """The secret. One that does not open here is Refused, as by the gateway: it holds up its own business only."""
+    try:
+        return runtime.sealer.open(sealed, place)
+    except sealing.SealBroken as error:
+        raise Refused("keys_do_not_open", f"the keys kept here do not open: {error}; enter them anew") from error
+
+
 def rotation(service: str, sealed: Callable[[Session], Iterable[Sealed]]) -> Callable[[Runtime, Sequence[str]], int]:
     """The command; `sealed` answers every secret, its row locked."""
 
     def rotate_seals(runtime: Runtime, arguments: Sequence[str]) -> int:
-        """Seal every secret with the newest key of the key file; afterwards older keys may be taken out of it."""
+        """Seal every secret with the newest key of the key file; afterwards older keys may be taken out of it.
+        Exit status 1: some do not open, and stay as they are."""
         parser = argparse.ArgumentParser(prog=f"remit {service} do rotate-seals", description=rotate_seals.__doc__)
         parser.add_argument(
             "--new-key", action="store_true", help="first add a key to the file, where it may be written"
@@ -33,15 +43,21 @@ def rotation(service: str, sealed: Callable[[Session], Iterable[Sealed]]) -> Cal
             sealing.add_key(runtime.settings.seal_key_file or runtime.settings.var_dir / "keys" / "seal.key.json")
         sealer = runtime.sealer
         sealer.read()
-        changed = 0
+        changed = broken = 0
         with runtime.database.write() as session:
             for held in sealed(session):
                 secret = getattr(held.row, held.column)
                 if secret and not sealer.is_current(secret):
-                    setattr(held.row, held.column, sealer.seal(sealer.open(secret, held.place), held.place))
+                    try:
+                        anew = sealer.seal(sealer.open(secret, held.place), held.place)
+                    except sealing.SealBroken as error:
+                        print(f"remit: {held.place}: {error}; have it entered anew")
+                        broken += 1
+                        continue
+                    setattr(held.row, held.column, anew)
                     changed += 1
             session.flush()
         print(f"remit: {changed} secrets are sealed with the newest key")
-        return 0
+        return 1 if broken else 0
 
     return rotate_seals

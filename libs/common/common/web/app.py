@@ -22,7 +22,7 @@ from common import errors, logs
 from common.auth import Caller
 from common.context import EVERY_BUSINESS, confine, correlate, unconfine
 from common.ids import new_id
-from common.metrics import REQUEST_SECONDS, REQUESTS
+from common.metrics import DRIFT_FOUND, REQUEST_SECONDS, REQUESTS
 from common.runtime import Runtime
 from common.web import idempotency, problems
 
@@ -204,6 +204,7 @@ def create_app(runtime: Runtime) -> Flask:
 def equip(app: Flask, runtime: Runtime) -> None:
     """What every service's app has, whatever else it serves: its runtime, request ids, metrics, and how it is."""
     app.extensions["remit"] = runtime
+    DRIFT_FOUND.labels(runtime.service.name)  # shown before any is found, as `common.measures` says
     app.config["PROPAGATE_EXCEPTIONS"] = False
     _observe(app, runtime.service.name)
     _add_health(app, runtime)

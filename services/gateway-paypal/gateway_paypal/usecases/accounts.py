@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from common import clock, jobs
 from common.errors import Conflict, FieldError, Forbidden, Invalid
+from common.gateway import seals
 from common.runtime import Runtime
 from gateway_paypal.client import PayPal
 from gateway_paypal.domain.translate import Context
@@ -136,7 +137,7 @@ def place(business_id: str) -> str:
 
 
 def open_account(runtime: Runtime, session: Session, business_id: str) -> Opened:
-    """The business's account. Raises Conflict when it is not set up."""
+    """The business's account. Raises Conflict when it is not set up, calls.Refused when its secret does not open."""
     account = session.get(Account, business_id)
     if account is None:
         raise Conflict(
@@ -145,7 +146,7 @@ def open_account(runtime: Runtime, session: Session, business_id: str) -> Opened
     api = None
     settings: Any = runtime.settings
     if account.client_id and account.client_secret:
-        secret = runtime.sealer.open(account.client_secret, place(business_id))
+        secret = seals.opened(runtime, account.client_secret, place(business_id))
         api = PayPal(settings, account.mode, account.client_id, secret)
     return Opened(
         business_id, account.mode, account.business_email, account.merchant_id, account.checkout, account.webhook_id,

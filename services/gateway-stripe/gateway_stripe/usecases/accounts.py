@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from common import clock, jobs
 from common.errors import Conflict, FieldError, Forbidden, Invalid
+from common.gateway import seals
 from common.runtime import Runtime
 from gateway_stripe.client import Stripe
 from gateway_stripe.domain import keys as rules
@@ -108,9 +109,9 @@ def place(business_id: str, mode: str, field: str) -> str:
 
 
 def stripe_of(runtime: Runtime, keys: Keys) -> Stripe:
-    """Stripe with the keys' secret."""
+    """Stripe with the keys' secret. Raises calls.Refused when it does not open."""
     assert keys.secret_key is not None
-    secret = runtime.sealer.open(keys.secret_key, place(keys.business_id, keys.mode, "secret_key"))
+    secret = seals.opened(runtime, keys.secret_key, place(keys.business_id, keys.mode, "secret_key"))
     settings: Any = runtime.settings
     return Stripe(settings.api_base, secret, settings.stripe_timeout_seconds)
 
