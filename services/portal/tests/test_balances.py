@@ -321,6 +321,23 @@ def test_a_balance_that_one_run_may_have_charged_is_not_charged_by_another(
     assert len(asked(others, CHARGES)) == 1
 
 
+def test_a_run_looks_for_what_another_charged_in_the_ledger(portal: Any, others: Others) -> None:
+    others.tell("POST", CHARGES, 201, {"status": "succeeded"})
+    sam = portal.staff()
+    step(sam, begin(sam))
+    owes(others, "c1", 7500, sequence=8)
+    others.tell("GET", "/clients/c1/ledger", 200, {"items": []})
+    said = step(sam, begin(sam, "charge", "c1:7500")).json
+    assert (said["state"], "does not count it yet" in said["detail"]) == ("elsewhere", True)
+    yesterday = (clock.now() - timedelta(days=1)).date().isoformat()
+    assert others.last("/clients/c1/ledger")["query"] == {"from": yesterday, "limit": "200"}
+    owes(others, "c1", 3000, sequence=9)
+    booked = {"sequence": 9, "kind": "payment", "change_minor": 4500, "debit_account": "clearing:card"}
+    others.tell("GET", "/clients/c1/ledger", 200, {"items": [booked]})
+    assert step(sam, begin(sam, "charge", "c1:3000")).json["state"] == "charged"
+    assert [charge["body"]["amount_minor"] for charge in asked(others, CHARGES)] == [4500, 3000]
+
+
 def test_a_balance_that_was_not_charged_may_be_charged_by_another_run(portal: Any, others: Others) -> None:
     others.tell("POST", CHARGES, 201, {"status": "declined", "detail": "No."})
     sam = portal.staff()

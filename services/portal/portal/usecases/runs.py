@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common import clock
@@ -60,7 +59,7 @@ def begin(
             {
                 "business_id": person.business_id, "run_id": run_id, "client_id": client_id, "position": position,
                 "amount_minor": amount_minor, "currency": currency, "state": runs.WAITING, "detail": "",
-                "claim": None, "asked_at": None,
+                "claim": None, "booked": None, "asked_at": None,
             }
             for position, (client_id, amount_minor) in enumerate(owed_minor.items())
         ]  # fmt: skip
@@ -139,9 +138,34 @@ def _charge_first(remit: Remit, database: Database, run_id: str, line: Line, key
     owed_minor = _owed_minor(balance)
     if owed_minor != line.amount_minor:
         return runs.of_changed_balance(owed_minor, balance["provisional_minor"], line.currency)
+    _look_for_booked(remit, database, run_id, line.client_id, balance["sequence"])
     if not _claim(database, remit.business_id, run_id, line.client_id, balance["sequence"]):
-        return Result("elsewhere", "Another run charged this balance, or is doing so. Nothing was charged here.")
+        words = "Another run charged them, or may have; their balance does not count it yet. Nothing was charged here."
+        return Result("elsewhere", words)
     return _charge(remit, line, key)
+
+
+def _look_for_booked(remit: Remit, database: Database, run_id: str, client_id: str, sequence: int) -> None:
+    """Note which charges of other runs have become entries of the client's ledger. Billing is asked only where one may
+    have, and never again about one that has."""
+    mine = (RunClient.business_id == remit.business_id, RunClient.client_id == client_id)
+    with database.read() as session:
+        query = select(RunClient.run_id, RunClient.amount_minor, RunClient.claim, RunClient.asked_at).where(*mine)
+        query = query.where(RunClient.run_id != run_id, RunClient.claim < sequence, RunClient.booked.is_(None))
+        held = session.execute(query).all()
+    if not held:
+        return
+    # A day more, for the business's time zone. From there on, and not from the end: much may have come since.
+    since = min(row.asked_at for row in held).date() - timedelta(days=1)
+    entries = remit.billing.ledger(client_id, {"from": since.isoformat(), "limit": 200})["items"]
+    by_card = [entry for entry in entries if entry["kind"] == "payment" and entry["debit_account"] == "clearing:card"]
+    with database.write() as session:
+        for row in held:
+            for entry in by_card:
+                if entry["change_minor"] == row.amount_minor and entry["sequence"] > row.claim:
+                    its = (*mine, RunClient.run_id == row.run_id)
+                    session.execute(update(RunClient).where(*its).values(booked=entry["sequence"]))
+                    break
 
 
 def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_at: datetime | None) -> Result:
@@ -188,15 +212,18 @@ def _owed_minor(balance: dict[str, Any]) -> int:
 
 
 def _claim(database: Database, business_id: str, run_id: str, client_id: str, sequence: int) -> bool:
-    """Take this balance of the client's for this run; whether no other run has it."""
-    try:
-        with database.write() as session:
-            row = session.get_one(RunClient, (business_id, run_id, client_id), with_for_update=True)
-            if row.state != runs.WAITING:  # another page of this run was first: the key is the same
-                return row.claim == sequence
-            row.state, row.claim, row.asked_at = runs.ASKED, sequence, clock.now()
-    except IntegrityError:
-        return False
+    """Take this balance of the client's for this run; whether no charge of another run is missing in it. All rows of
+    the client are locked, so that runs take turns."""
+    with database.write() as session:
+        mine = select(RunClient).where(RunClient.business_id == business_id, RunClient.client_id == client_id)
+        rows = {row.run_id: row for row in session.scalars(mine.order_by(RunClient.run_id).with_for_update())}
+        row = rows.pop(run_id)
+        if row.state != runs.WAITING:  # another page of this run was first: the key is the same
+            return row.claim == sequence
+        for other in rows.values():
+            if other.claim is not None and (other.booked is None or other.booked > sequence):
+                return False
+        row.state, row.claim, row.asked_at = runs.ASKED, sequence, clock.now()
     return True
 
 
