@@ -140,6 +140,27 @@ def test_one_run_on_several_pages_has_one_key(database: Database) -> None:
     assert set(shop.charged) == {f"run-{run_id}-c0"}  # Stripe's gateway charges a key once
 
 
+@pytest.mark.parametrize(("sequence", "owed_minor"), [(8, 4500), (7, 4000)])
+def test_a_second_page_does_not_overwrite_what_the_first_has_begun(
+    database: Database, sequence: int, owed_minor: int
+) -> None:
+    """The first page charges while the second, which saw the row before, finds another balance."""
+    shop, run_id = Shop(), begin(database, "a")
+    read_now = shop.billing.balance
+
+    def balance(client_id: str) -> dict[str, Any]:
+        shop.billing.balance, shop.status = read_now, "unknown"
+        assert step(shop, database, run_id) == "unknown"
+        shop.sequence, shop.owed_minor = sequence, owed_minor
+        return read_now(client_id)
+
+    shop.billing.balance = balance
+    assert step(shop, database, run_id) == "unknown"
+    shop.sequence, shop.owed_minor = 7, 4500
+    assert step(shop, database, begin(database, "b")) == "elsewhere"  # the balance is still held
+    assert len(shop.charged) == 1
+
+
 def test_a_declined_balance_is_free_again(database: Database) -> None:
     shop = Shop()
     shop.status = "declined"

@@ -228,10 +228,11 @@ def _claim(database: Database, business_id: str, run_id: str, client_id: str, se
 
 
 def _note(database: Database, business_id: str, run_id: str, client_id: str, result: Result) -> Line:
-    """Keep what became of a client. What was known before stays known."""
+    """Keep what became of a client. What was known before stays known; what was decided before a charge was begun
+    says nothing of one that another page of the run has begun meanwhile."""
     with database.write() as session:
         row = session.get_one(RunClient, (business_id, run_id, client_id), with_for_update=True)
-        if row.state in runs.OPEN:
+        if row.state == runs.WAITING or (row.state in runs.OPEN and result.state not in runs.NOT_BEGUN):
             row.state, row.detail = result.state, result.detail
             if result.state not in runs.HELD:
                 row.claim = None
