@@ -270,6 +270,32 @@ def test_an_unknown_outcome_is_asked_again_with_the_same_key(
     assert (first["key"], first["body"]) == (second["key"], second["body"])
 
 
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (409, {"code": "client_inactive", "detail": "Ada is inactive."}),
+        (404, {"code": "card_not_found", "detail": "No such card."}),
+        (404, {"code": "not_found", "detail": "There is no such client."}),
+    ],
+)
+def test_what_is_refused_when_asked_again_says_nothing_of_the_first_time(
+    portal: Any, others: Others, status: int, refusal: dict[str, str]
+) -> None:
+    others.tell("POST", CHARGES, 503, {"code": "x", "detail": "away"})
+    sam = portal.staff()
+    run, other = begin(sam), begin(sam, attempt="a2")
+    step(sam, run)
+    others.tell("POST", CHARGES, status, refusal)
+    said = step(sam, run).json
+    assert (said["state"], said["is_open"]) == ("unknown", True)
+    assert said["detail"] == (
+        f"{refusal['detail']} It may have been charged before. Ask again later, or look for it at Stripe."
+    )
+    assert step(sam, other).json["state"] == "elsewhere"
+    others.tell("POST", CHARGES, 201, {"status": "succeeded"})
+    assert step(sam, run).json["state"] == "charged"
+
+
 def test_somebody_else_who_goes_on_uses_the_same_key(portal: Any, others: Others) -> None:
     others.tell("POST", CHARGES, 201, {"status": "unknown", "detail": "?"})
     run = begin(portal.staff())

@@ -139,10 +139,11 @@ def _charge_first(remit: Remit, database: Database, run_id: str, line: Line, key
     if owed_minor != line.amount_minor:
         return runs.of_changed_balance(owed_minor, balance["provisional_minor"], line.currency)
     _look_for_booked(remit, database, run_id, line.client_id, balance["sequence"])
-    if not _claim(database, remit.business_id, run_id, line.client_id, balance["sequence"]):
+    state = _claim(database, remit.business_id, run_id, line.client_id, balance["sequence"])
+    if state is None:
         words = "Another run charged them, or may have; their balance does not count it yet. Nothing was charged here."
         return Result("elsewhere", words)
-    return _charge(remit, line, key)
+    return _charge(remit, line, key, was_asked=state != runs.WAITING)
 
 
 def _look_for_booked(remit: Remit, database: Database, run_id: str, client_id: str, sequence: int) -> None:
@@ -174,7 +175,7 @@ def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_a
     has: then nothing is charged any more, and what was recorded tells."""
     balance = remit.billing.balance(line.client_id)
     if balance["sequence"] == claim:
-        return _charge(remit, line, key)
+        return _charge(remit, line, key, was_asked=True)
     exactly = {"min_minor": line.amount_minor, "max_minor": line.amount_minor}
     query = {"client_id": line.client_id, "source": "saved_card", **exactly, "limit": 1}
     for payment in remit.payments.history(query)["items"]:
@@ -184,8 +185,9 @@ def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_a
     return Result(runs.UNKNOWN, words)
 
 
-def _charge(remit: Remit, line: Line, key: str) -> Result:
-    """Charge the newest saved card; the same key charges once."""
+def _charge(remit: Remit, line: Line, key: str, *, was_asked: bool) -> Result:
+    """Charge the newest saved card; the same key charges once. What is refused to whoever asks again says nothing of
+    what was asked before."""
     body = {
         "client_id": line.client_id, "amount_minor": line.amount_minor, "currency": line.currency,
         "invoice_number": None, "payment_method_id": None,
@@ -194,16 +196,13 @@ def _charge(remit: Remit, line: Line, key: str) -> Result:
         return runs.of_charge(remit.stripe.charge_saved_card(body, key))
     except Unavailable:  # it may have been charged
         return runs.of_charge({"status": runs.UNKNOWN})
-    except NotFound as refused:
-        return Result("no_card" if refused.code == "card_not_found" else "refused", _of_no_card(refused))
     except Refused as refused:
+        if was_asked:
+            words = "It may have been charged before. Ask again later, or look for it at Stripe."
+            return Result(runs.UNKNOWN, f"{refused.detail} {words}")
+        if refused.code == "card_not_found":
+            return Result("no_card", "Take the payment with Pay Assist, or mail them what they owe.")
         return Result("refused", f"{refused.detail} Nothing was charged.")
-
-
-def _of_no_card(refused: NotFound) -> str:
-    if refused.code == "card_not_found":
-        return "Take the payment with Pay Assist, or mail them what they owe."
-    return refused.detail
 
 
 def _owed_minor(balance: dict[str, Any]) -> int:
@@ -211,20 +210,20 @@ def _owed_minor(balance: dict[str, Any]) -> int:
     return -int(balance["balance_minor"]) - int(balance["provisional_minor"])
 
 
-def _claim(database: Database, business_id: str, run_id: str, client_id: str, sequence: int) -> bool:
-    """Take this balance of the client's for this run; whether no charge of another run is missing in it. All rows of
-    the client are locked, so that runs take turns."""
+def _claim(database: Database, business_id: str, run_id: str, client_id: str, sequence: int) -> str | None:
+    """Take this balance of the client's for this run: answers the state of before, or None when a charge of another
+    run is missing in the balance. All rows of the client are locked, so that runs take turns."""
     with database.write() as session:
         mine = select(RunClient).where(RunClient.business_id == business_id, RunClient.client_id == client_id)
         rows = {row.run_id: row for row in session.scalars(mine.order_by(RunClient.run_id).with_for_update())}
         row = rows.pop(run_id)
         if row.state != runs.WAITING:  # another page of this run was first: the key is the same
-            return row.claim == sequence
+            return row.state if row.claim == sequence else None
         for other in rows.values():
             if other.claim is not None and (other.booked is None or other.booked > sequence):
-                return False
+                return None
         row.state, row.claim, row.asked_at = runs.ASKED, sequence, clock.now()
-    return True
+    return runs.WAITING
 
 
 def _note(database: Database, business_id: str, run_id: str, client_id: str, result: Result) -> Line:
