@@ -55,3 +55,23 @@ def test_no_text_holds_nul(subject: ServiceUnderTest) -> None:
             answer = subject.call(method, path, {"name": [NUL]})
             assert answer.status_code == 400, (method, path)
     assert tried > 10
+
+
+@pytest.mark.parametrize(
+    ("subject", "path", "body"),
+    [
+        ("payments", "/payments", {"client_id": "c1", "amount_minor": 100, "method": "cash"}),
+        ("gateway-stripe", "/stripe/charges", {"client_id": "c1", "amount_minor": 100}),
+        (
+            "gateway-paypal", "/paypal/checkouts",
+            {"client_id": "c1", "amount_minor": 100, "return_url": "https://x.example", "cancel_url": "https://x.example"},
+        ),
+    ],
+    indirect=["subject"],
+)  # fmt: skip
+def test_keys_fit_their_column(subject: ServiceUnderTest, path: str, body: dict[str, Any]) -> None:
+    """Also where an operation keeps the key itself, because it calls the outside."""
+    business = f"/v1/businesses/{acquaint(subject)['business_id']}"
+    for key in ("k" * 256, "k\tk"):
+        answer = subject.call("POST", business + path, body, key=key)
+        assert (answer.status_code, answer.json["code"]) == (422, "idempotency_key_invalid")

@@ -131,12 +131,11 @@ class RemitApp(OpenAPI):
             return error.response
 
     def _answer_once(self, rules: Rules) -> Response:
-        key = request.headers.get("Idempotency-Key")
-
         def act() -> Response:
             return self.make_response(super(RemitApp, self).dispatch_request())
 
-        if key is None or not rules.idempotent or request.method != "POST":
+        key = idempotency.given_key() if rules.idempotent and request.method == "POST" else None
+        if key is None:
             response = act()
         else:
             business_id = (request.view_args or {}).get("business_id", "-")
