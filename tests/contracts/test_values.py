@@ -8,9 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from common.testing import ServiceUnderTest
+from common.web.paging import encode_cursor
 from tests.contracts.apis import APIS, acquaint
 
 NUL = "a\0b"
+NUMBERS = [2**31, 2**63, 2**64, -(2**63) - 1]
+PLACES = [[NUL], [2**63], *([first, "x"] for first in (NUL, 2**31, 2**63)), [NUL] * 3, [NUL] * 4]
 
 pytestmark = pytest.mark.broker
 
@@ -37,7 +40,7 @@ def ask(
     """With this value of one parameter, and of the others only those that the path needs."""
     in_path = [found["name"] for found in operation["parameters"] if found["in"] == "path"]
     given = {found: ids.get(found, "x") for found in in_path} | {name: value}
-    query = "" if f"{{{name}}}" in path else f"?{name}={quote(str(value))}"
+    query = "" if f"{{{name}}}" in path else f"?{name}={quote(str(value), safe='&=')}"
     for key, part in given.items():
         path = path.replace(f"{{{key}}}", quote(str(part)))
     return subject.call(method, path + query)
@@ -55,6 +58,28 @@ def test_no_text_holds_nul(subject: ServiceUnderTest) -> None:
             answer = subject.call(method, path, {"name": [NUL]})
             assert answer.status_code == 400, (method, path)
     assert tried > 10
+
+
+def test_numbers_are_bounded(subject: ServiceUnderTest) -> None:
+    ids = acquaint(subject)
+    for method, path, operation in operations(subject):
+        for parameter in operation.get("parameters", []):
+            if "integer" in str(parameter["schema"]):
+                for number in NUMBERS:
+                    answer = ask(subject, ids, method, path, operation, parameter["name"], number)
+                    assert answer.status_code < 500, (method, path, parameter["name"], number)
+
+
+def test_places_in_lists_are_bounded(subject: ServiceUnderTest) -> None:
+    """A cursor is ours, and anybody can write one."""
+    ids = acquaint(subject)
+    for method, path, operation in operations(subject):
+        schemas = {parameter["name"]: parameter["schema"] for parameter in operation.get("parameters", [])}
+        for order in schemas.get("sort", {}).get("enum", [None]) if "cursor" in schemas else []:
+            for place in PLACES:
+                cursor = encode_cursor(place) + (f"&sort={order}" if order else "")
+                answer = ask(subject, ids, method, path, operation, "cursor", cursor)
+                assert answer.status_code < 500, (path, order, place)
 
 
 @pytest.mark.parametrize(
