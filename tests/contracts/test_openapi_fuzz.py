@@ -11,11 +11,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks as conformance
 
-from common import service as services
-from common.events.billing import BusinessRegistered, ClientRegistered
 from common.testing import ServiceUnderTest
+from tests.contracts.apis import APIS, acquaint
 
-APIS = [name for name in services.names() if services.find(name).make_app is None]
 EXAMPLES = 3
 SEED = 20261125
 DOCUMENTED = [
@@ -36,17 +34,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def ids(subject: ServiceUnderTest) -> dict[str, str]:
-    """A business and a client that are there, so that requests get past who they are for."""
-    if subject.runtime.service.name != "billing":
-        subject.take(
-            BusinessRegistered(business_id="b1", name="Studio", currency="USD", time_zone="Europe/Berlin"),
-            ClientRegistered(business_id="b1", client_id="c1", name="Ada", email="ada@example.com"),
-        )
-        return {"business_id": "b1", "client_id": "c1"}
-    body = {"name": "Studio", "currency": "USD", "time_zone": "Europe/Berlin"}
-    business = subject.call("POST", "/v1/businesses", body).json["id"]
-    client = subject.call("POST", f"/v1/businesses/{business}/clients", {"name": "Ada"}).json["id"]
-    return {"business_id": business, "client_id": client}
+    return acquaint(subject)
 
 
 def test_no_request_breaks_it(subject: ServiceUnderTest, ids: dict[str, str]) -> None:

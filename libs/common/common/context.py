@@ -67,7 +67,7 @@ def sought() -> str | None:
 def seeking(value: str) -> Iterator[None]:
     """For who is looked up before their business is known: transactions that begin in the block also see the rows with
     this value, of any business, in the tables that have a policy for it."""
-    before = _sought.set(value)
+    before = _sought.set(_one(value))
     try:
         yield
     finally:

@@ -29,6 +29,7 @@ CURRENCIES = ZERO_DECIMAL | THREE_DECIMAL | TWO_DECIMAL
 
 # Two orders of magnitude below what a 64-bit sum of a million such payments can hold.
 MAX_AMOUNT_MINOR = 1_000_000_000_000
+MAX_SUM_MINOR = 1_000_000 * MAX_AMOUNT_MINOR
 
 _MAJOR = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 

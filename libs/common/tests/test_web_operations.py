@@ -197,3 +197,9 @@ def test_whoever_does_not_operate_remit_gets_nothing(desk: Desk, token: dict[str
     ):  # fmt: skip
         assert desk.call(method, path, {} if method == "POST" else None, **token).status_code == status, path
     assert desk.call("POST", "/inbox/e1/discard", {"reason": "x"}, scope="operations:read").status_code == 403
+
+
+def test_a_body_with_what_is_no_text_is_refused(desk: Desk) -> None:
+    path = "/jobs/retry"
+    assert desk.call("POST", path, {"kind": "a\0", "key": "b"}).json["code"] == "bad_request"
+    assert desk.call("POST", path, {"kind": "a\\u0000", "key": "b"}).status_code == 404  # as it was written: no NUL

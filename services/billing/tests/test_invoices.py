@@ -153,6 +153,9 @@ def test_credit_is_applied_only_as_far_as_there_is_some(open_studio: Studio) -> 
     too_much = apply((first, 601)).json
     assert too_much["code"] == "more_than_outstanding"
     assert too_much["errors"][0]["message"] == "only $6.00 is still to be paid"
+    twice = apply((first, 400), (second, 1), (first.lower(), 400))  # less than there is, more than it asks for
+    assert (twice.status_code, twice.json["code"]) == (422, "invoice_repeated")
+    assert twice.json["errors"][0]["row"] == 3
     assert apply(("INV-000077", 1)).status_code == 404
     assert (open_studio.state(first), open_studio.state(second)) == (("pending", 0), ("pending", 0))
     assert apply((first, 600), (second, 400)).json["credit_minor"] == 0

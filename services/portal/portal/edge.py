@@ -19,7 +19,7 @@ from werkzeug import Response
 from common.context import confine
 from common.errors import Forbidden, Invalid, NotFound, Refused, Unavailable
 from common.runtime import Runtime
-from common.web.app import SAFE_METHODS
+from common.web.app import SAFE_METHODS, refuse_nul
 from portal.navigation import ADMINISTRATOR, CLIENT, OPERATOR, STAFF
 from portal.peers import Remit
 from portal.peers.known import Known
@@ -263,6 +263,7 @@ def _check() -> None:
         if held is None or not fits(runtime().signer, "form", held, given):
             words = "This form is too old, or did not come from this page. Open the page again and repeat it."
             raise Forbidden("form_not_ours", words)
+        refuse_nul(any("\0" in value for values in request.form.listvalues() for value in values))
     roles = getattr(view, "roles", ())
     if roles:
         if person_or_none() is None:

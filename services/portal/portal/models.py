@@ -115,8 +115,8 @@ class Run(PortalModel):
 
 class RunClient(PortalModel):
     """One client of a run, the amount that somebody agreed to, and what became of it (`domain.runs`). `claim` is the
-    entry of the client's ledger up to which the balance counted when it was charged: while it may be charged, no other
-    run charges the same balance."""
+    entry of the client's ledger up to which the balance counted when it was charged, `booked` the entry that the charge
+    became, once a run has seen it: no other run charges a balance that does not count it, while it may be charged."""
 
     __tablename__ = "run_clients"
     __table_args__ = (Index("uq_run_clients_claim", "business_id", "client_id", "claim", unique=True),)
@@ -130,4 +130,5 @@ class RunClient(PortalModel):
     state: Mapped[str] = mapped_column(String(12))
     detail: Mapped[str] = mapped_column(Text)
     claim: Mapped[int | None] = mapped_column(BigInteger)
+    booked: Mapped[int | None] = mapped_column(BigInteger)
     asked_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -3,6 +3,7 @@
 import base64
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ from common import clock
 from common.auth import SCOPES, SERVICE_LIMITS, Verifier
 from portal.domain import team_scopes
 from portal.models import TeamKey
+from services.portal.tests.others import Others
 from services.portal.tests.support import Portal, Visitor
 
 PAGE = "/settings/api-tokens"
@@ -110,6 +112,15 @@ def test_refusals_are_those_of_the_rfc(portal: Portal, form: dict[str, Any], sta
     answer = exchange(portal, credentials(make(portal.administrator())), **form)
     assert (answer.status_code, answer.get_json()["error"]) == (status, error)
     assert "access_token" not in answer.get_json()
+
+
+@pytest.mark.broker
+def test_an_id_that_is_no_text_is_refused(postgresql_url: str, tmp_path: Path, others: Others) -> None:
+    portal = Portal(tmp_path, others, DATABASE_URL=postgresql_url)
+    form = {"grant_type": "client_credentials", "client_id": "\0", "client_secret": "s"}
+    for answer in (exchange(portal, ("\0", "s")), portal.service.app.test_client().post("/oauth/token", data=form)):
+        assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_request")
+    portal.service.close()
 
 
 def test_nobody_gets_in_without_the_secret(portal: Portal) -> None:

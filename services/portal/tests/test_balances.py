@@ -270,6 +270,32 @@ def test_an_unknown_outcome_is_asked_again_with_the_same_key(
     assert (first["key"], first["body"]) == (second["key"], second["body"])
 
 
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (409, {"code": "client_inactive", "detail": "Ada is inactive."}),
+        (404, {"code": "card_not_found", "detail": "No such card."}),
+        (404, {"code": "not_found", "detail": "There is no such client."}),
+    ],
+)
+def test_what_is_refused_when_asked_again_says_nothing_of_the_first_time(
+    portal: Any, others: Others, status: int, refusal: dict[str, str]
+) -> None:
+    others.tell("POST", CHARGES, 503, {"code": "x", "detail": "away"})
+    sam = portal.staff()
+    run, other = begin(sam), begin(sam, attempt="a2")
+    step(sam, run)
+    others.tell("POST", CHARGES, status, refusal)
+    said = step(sam, run).json
+    assert (said["state"], said["is_open"]) == ("unknown", True)
+    assert said["detail"] == (
+        f"{refusal['detail']} It may have been charged before. Ask again later, or look for it at Stripe."
+    )
+    assert step(sam, other).json["state"] == "elsewhere"
+    others.tell("POST", CHARGES, 201, {"status": "succeeded"})
+    assert step(sam, run).json["state"] == "charged"
+
+
 def test_somebody_else_who_goes_on_uses_the_same_key(portal: Any, others: Others) -> None:
     others.tell("POST", CHARGES, 201, {"status": "unknown", "detail": "?"})
     run = begin(portal.staff())
@@ -319,6 +345,23 @@ def test_a_balance_that_one_run_may_have_charged_is_not_charged_by_another(
     said = step(sam, second).json
     assert (said["state"], said["is_open"]) == ("elsewhere", False)
     assert len(asked(others, CHARGES)) == 1
+
+
+def test_a_run_looks_for_what_another_charged_in_the_ledger(portal: Any, others: Others) -> None:
+    others.tell("POST", CHARGES, 201, {"status": "succeeded"})
+    sam = portal.staff()
+    step(sam, begin(sam))
+    owes(others, "c1", 7500, sequence=8)
+    others.tell("GET", "/clients/c1/ledger", 200, {"items": []})
+    said = step(sam, begin(sam, "charge", "c1:7500")).json
+    assert (said["state"], "does not count it yet" in said["detail"]) == ("elsewhere", True)
+    yesterday = (clock.now() - timedelta(days=1)).date().isoformat()
+    assert others.last("/clients/c1/ledger")["query"] == {"from": yesterday, "limit": "200"}
+    owes(others, "c1", 3000, sequence=9)
+    booked = {"sequence": 9, "kind": "payment", "change_minor": 4500, "debit_account": "clearing:card"}
+    others.tell("GET", "/clients/c1/ledger", 200, {"items": [booked]})
+    assert step(sam, begin(sam, "charge", "c1:3000")).json["state"] == "charged"
+    assert [charge["body"]["amount_minor"] for charge in asked(others, CHARGES)] == [4500, 3000]
 
 
 def test_a_balance_that_was_not_charged_may_be_charged_by_another_run(portal: Any, others: Others) -> None:

@@ -394,3 +394,20 @@ def test_the_command_invites_nobody_who_is_disabled(portal: Any, capsys: pytest.
         sam.disabled_at = clock.now()
     assert invite(portal.runtime, arguments) == 1
     assert "is disabled" in capsys.readouterr().out
+
+
+@pytest.mark.broker
+def test_what_is_no_text_is_a_bad_request(postgresql_url: str, tmp_path: Path, others: Others) -> None:
+    """Before signing in as well as after: PostgreSQL fails where such a text is compared."""
+    portal = Portal(tmp_path, others, DATABASE_URL=postgresql_url)
+    sam = portal.staff()
+    for answer in (
+        portal.visitor().sign_in("sam\0@harmony.example"),
+        portal.visitor().post("/forgot", {"email": "\0"}, page="/forgot"),
+        sam.get("/payments/%00"),
+        sam.get("/balances?q=%00"),
+        sam.post("/sign-in", {"email": "\0", "password": "x"}),
+    ):
+        assert (answer.status_code, "The character NUL is no text" in answer.text) == (400, True), answer.text
+    assert sam.get("/sign-in?next=%2500").status_code != 400  # a percent sign and two noughts
+    portal.service.close()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import jsonify, request
+from flask import jsonify
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
@@ -13,6 +13,7 @@ from common.gateway.models import Notice
 from common.gateway.notices import Translate
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import Body, BusinessPath, Id, PageQuery
+from common.web.idempotency import given_key
 from common.web.paging import decode_cursor, page
 
 
@@ -29,8 +30,8 @@ class ReconcileBody(Body):
 
 
 def request_key() -> str | None:
-    """The caller's Idempotency-Key: an operation keeps it."""
-    return request.headers.get("Idempotency-Key")
+    """The caller's Idempotency-Key: an operation keeps it. Raises Invalid."""
+    return given_key()
 
 
 def marked(answer: dict[str, Any], is_repeat: bool) -> Response | dict[str, Any]:

@@ -17,6 +17,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import BadRequest
 
 from common import errors, logs
 from common.auth import Caller
@@ -30,6 +31,8 @@ log = logs.get("web")
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1024 * 1024
+# As JSON writes it, unless its backslash is itself written so.
+_NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 ANY_JSON: dict[str, Any] = {"description": "Done", "content": {"application/json": {"schema": {}}}}
 CSV: dict[str, Any] = {"description": "The rows", "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -113,6 +116,8 @@ class RemitApp(OpenAPI):
         g.caller = _authenticate(rules)
         _confine(g.caller)
         request.max_content_length = rules.max_body_bytes
+        body = request.get_data(cache=True)
+        refuse_nul(b"\0" in body or (b"\\u0000" in body and _NUL_IN_JSON.search(body) is not None))
         database = runtime().database
         if rules.in_stages:
             return super().dispatch_request()
@@ -126,12 +131,11 @@ class RemitApp(OpenAPI):
             return error.response
 
     def _answer_once(self, rules: Rules) -> Response:
-        key = request.headers.get("Idempotency-Key")
-
         def act() -> Response:
             return self.make_response(super(RemitApp, self).dispatch_request())
 
-        if key is None or not rules.idempotent or request.method != "POST":
+        key = idempotency.given_key() if rules.idempotent and request.method == "POST" else None
+        if key is None:
             response = act()
         else:
             business_id = (request.view_args or {}).get("business_id", "-")
@@ -202,12 +206,20 @@ def create_app(runtime: Runtime) -> Flask:
 
 
 def equip(app: Flask, runtime: Runtime) -> None:
-    """What every service's app has, whatever else it serves: its runtime, request ids, metrics, and how it is."""
+    """What every service's app has, whatever else it serves: its runtime, request ids, metrics, how it is, and that no
+    address holds what no text is."""
     app.extensions["remit"] = runtime
     DRIFT_FOUND.labels(runtime.service.name)  # shown before any is found, as `common.measures` says
     app.config["PROPAGATE_EXCEPTIONS"] = False
     _observe(app, runtime.service.name)
+    app.before_request(lambda: refuse_nul("\0" in request.path or b"%00" in request.query_string))
     _add_health(app, runtime)
+
+
+def refuse_nul(is_there: bool) -> None:
+    """PostgreSQL keeps no text with the character NUL, and fails where one is compared. Raises BadRequest."""
+    if is_there:
+        raise BadRequest("The character NUL is no text. Nothing was changed.")
 
 
 def _observe(app: Flask, service: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
-from common.money import CURRENCIES, MAX_AMOUNT_MINOR
+from common.money import CURRENCIES, MAX_AMOUNT_MINOR, MAX_SUM_MINOR
 from common.text import clean_line, clean_text
 
 _EMAIL = re.compile(r"[^@\s,;<>\"()\[\]\\:]{1,64}@[A-Za-z0-9\u0080-\uffff](?:[\w.-]{0,250})\.[\w-]{2,63}")
@@ -31,6 +31,10 @@ def _blank_is_none(value: Any) -> Any:
 
 
 AmountMinor = Annotated[StrictInt, Field(gt=0, le=MAX_AMOUNT_MINOR, description="Minor units, such as cents")]
+# What amounts and balances are compared with: a number that a column of theirs can hold.
+SumMinor = Annotated[int, Field(ge=-MAX_SUM_MINOR, le=MAX_SUM_MINOR, description="Minor units, such as cents")]
+# Which one of several: the column is of 32 bits.
+Ordinal = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_line), Field(min_length=1)]
 OptionalLine = Annotated[
     Annotated[str, Field(max_length=200), AfterValidator(clean_line)] | None, BeforeValidator(_blank_is_none)

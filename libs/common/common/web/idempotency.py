@@ -35,10 +35,16 @@ class IdempotencyRow(Model):
     created_at: Mapped[datetime] = mapped_column(Moment)
 
 
+def given_key() -> str | None:
+    """The caller's Idempotency-Key, if it sent one. Raises Invalid."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
+        raise Invalid("idempotency_key_invalid", f"An Idempotency-Key is 1 to {MAX_KEY} printable characters.")
+    return key
+
+
 def once(session: Session, key: str, business_id: str, caller: str, act: Callable[[], Response]) -> Response:
     """`act()` once for this key; a repeat gets the first answer. The caller commits unless the answer is an error."""
-    if not (0 < len(key) <= MAX_KEY and key.isprintable()):
-        raise Invalid("idempotency_key_invalid", f"An Idempotency-Key is 1 to {MAX_KEY} printable characters.")
     row = {
         "business_id": business_id,
         "caller": caller,

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from common.errors import Invalid
+from common.money import MAX_SUM_MINOR
 
 _READ: dict[type, Callable[[Any], Any]] = {date: date.fromisoformat, datetime: datetime.fromisoformat}
 
@@ -26,7 +27,7 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if isinstance(key, list) and len(key) == len(types):
             parts = [_READ.get(kind, _as_it_is)(part) for part, kind in zip(key, types, strict=True)]
-            if [type(part) for part in parts] == list(types):
+            if [type(part) for part in parts] == list(types) and all(map(_is_kept, key)):
                 return tuple(parts)
     except (binascii.Error, ValueError, TypeError):
         pass
@@ -36,6 +37,11 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
 def page(items: Sequence[Any], limit: int, next_key: Sequence[Any] | None) -> dict[str, Any]:
     """The answer of a list: `items` (at most `limit`) and the cursor of the next page."""
     return {"items": items[:limit], "next_cursor": encode_cursor(next_key) if next_key is not None else None}
+
+
+def _is_kept(part: Any) -> bool:
+    """Whether a column can hold it: what one cannot, the database may fail to compare."""
+    return "\0" not in part if isinstance(part, str) else abs(part) <= MAX_SUM_MINOR
 
 
 def _as_it_is(part: Any) -> Any:

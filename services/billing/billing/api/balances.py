@@ -6,7 +6,7 @@ from typing import Any, Literal
 from flask import request
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, Field
 
 from billing.api.clients import ClientPath
 from billing.reports import balances
@@ -19,7 +19,7 @@ from common.errors import NotFound
 from common.money import describe_balance, to_decimal
 from common.web import csv as csv_out
 from common.web.app import ANY_JSON, B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Day, Line, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Day, Line, PageQuery, SumMinor
 from common.web.paging import decode_cursor, page
 
 LEDGER_HEADER = (
@@ -57,8 +57,8 @@ class LedgerQuery(PageQuery):
 
 
 class BalancesQuery(PageQuery):
-    below_minor: StrictInt | int | None = None
-    above_minor: StrictInt | int | None = None
+    below_minor: SumMinor | None = None
+    above_minor: SumMinor | None = None
     status: Literal["active", "inactive", "prospect"] | None = None
     q: str | None = Field(default=None, max_length=200)
     sort: Literal["balance", "-balance", "name", "-name"] = "name"

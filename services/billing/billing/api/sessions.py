@@ -17,7 +17,7 @@ from billing.reports import sessions as reports
 from billing.usecases import accounts, businesses, catalog, clients, sessions
 from common.db import Database
 from common.errors import FieldError, Invalid, NotFound
-from common.money import to_decimal
+from common.money import MAX_AMOUNT_MINOR, to_decimal
 from common.web import csv as csv_out
 from common.web.app import B, caller, endpoint, runtime, session
 from common.web.fields import AmountMinor, Body, BusinessPath, Day, Id, PageQuery, Query
@@ -85,7 +85,7 @@ class SessionsQuery(PageQuery):
 
 class EligibilityQuery(Query):
     service_id: str | None = Field(default=None, max_length=64, description="Its price is what is asked about")
-    price_minor: int | None = Field(default=None, ge=1)
+    price_minor: int | None = Field(default=None, ge=1, le=MAX_AMOUNT_MINOR)
     starts_at: AwareDatetime | None = None
 
 

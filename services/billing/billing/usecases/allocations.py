@@ -45,7 +45,16 @@ def allocate_payment(session: Session, account: Account, event: PaymentRecorded)
 def apply_credit(
     session: Session, account: Account, wanted: Sequence[tuple[Invoice, int]], actor: dict[str, Any]
 ) -> None:
-    """Set credit against invoices as asked for. Raises Invalid when it is more than there is, or than is asked for."""
+    """Set credit against invoices as asked for, each invoice once. Raises Invalid when it is more than there is, or
+    than is asked for."""
+    ids = [invoice.invoice_id for invoice, _ in wanted]
+    errors = [
+        FieldError("invoice_number", "this invoice is there more than once", row)
+        for row, invoice_id in enumerate(ids, start=1)
+        if invoice_id in ids[: row - 1]
+    ]
+    if errors:
+        raise Invalid("invoice_repeated", "Nothing was applied: name each invoice once, with all that it gets.", errors)
     free_minor = free_credit_minor(session, account)
     errors = [
         FieldError("amount_minor", f"only {_money(account, rules.outstanding_minor(invoice))} is still to be paid", row)

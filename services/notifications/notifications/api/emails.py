@@ -11,7 +11,7 @@ from common.directory import Directory
 from common.errors import FieldError, Invalid, NotFound
 from common.ids import new_id
 from common.web.app import B, caller, endpoint, runtime, session
-from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, PageQuery
+from common.web.fields import AmountMinor, Body, BusinessPath, Id, Line, Ordinal, PageQuery
 from common.web.fields import Email as EmailAddress
 from common.web.paging import decode_cursor, page
 from notifications.api.texts import TextsBody
@@ -99,7 +99,7 @@ class NewEmailBody(Body):
     to: EmailAddress | None = None
     payment_id: Id | None = None
     receipt_number: int | None = Field(default=None, ge=1)
-    receipt_revision: int | None = Field(default=None, ge=1)
+    receipt_revision: Ordinal | None = None
     owed_minor: AmountMinor | None = None
     pay_url: str | None = Field(default=None, max_length=1000, pattern=r"^https?://")
     name: Line | None = None

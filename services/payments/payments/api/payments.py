@@ -29,6 +29,7 @@ from common.web.fields import (
     OptionalText,
     PageQuery,
     Query,
+    SumMinor,
 )
 from common.web.paging import decode_cursor, page
 from payments.domain.payment import NewPayment, Sent
@@ -143,8 +144,8 @@ class PaymentsQuery(PageQuery):
     recorded_by: str | None = Field(default=None, max_length=200)
     from_: Day | None = Field(default=None, alias="from")
     to: Day | None = None
-    min_minor: int | None = None
-    max_minor: int | None = None
+    min_minor: SumMinor | None = None
+    max_minor: SumMinor | None = None
     q: str | None = Field(default=None, max_length=200)
     sort: Sort = "-received_on"
 

@@ -13,7 +13,7 @@ from common.events.payments import ReceiptRequested
 from common.ids import new_id
 from common.outbox import emit
 from common.web.app import ANY_JSON, PDF, B, caller, endpoint, runtime, session
-from common.web.fields import Body, OptionalEmail, Query
+from common.web.fields import Body, OptionalEmail, Ordinal, Query
 from payments.api.payments import PaymentPath, directory
 from payments.domain import receipt as receipts
 from payments.domain.receipt import ReceiptDocument
@@ -25,7 +25,7 @@ api = APIBlueprint("receipts", __name__, abp_tags=[Tag(name="Receipts")], abp_se
 
 
 class ReceiptQuery(Query):
-    revision: int | None = Field(default=None, ge=1)
+    revision: Ordinal | None = None
 
 
 class EmailBody(Body):

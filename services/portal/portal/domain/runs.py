@@ -9,10 +9,11 @@ from common.money import format_money
 Kind = Literal["charge", "email"]
 
 # Of a client in a run. What is open is asked, or asked again; of what is held nobody may charge the same balance
-# again, because it is charged, or may be.
+# again, because it is charged, or may be. What has not begun was decided before the charge.
 WAITING, ASKED, UNKNOWN = "waiting", "asked", "unknown"
 OPEN = (WAITING, ASKED, UNKNOWN)
 HELD = (ASKED, UNKNOWN, "charged", "processing")
+NOT_BEGUN = ("changed", "elsewhere")
 
 # state → (tone of its tag, its word)
 WORDS: dict[str, tuple[str, str]] = {

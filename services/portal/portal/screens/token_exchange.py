@@ -46,6 +46,8 @@ def _exchange() -> team_keys.Token:
     if any(len(request.form.getlist(name)) > 1 for name in FIELDS):
         raise _Refused("invalid_request", "A field was sent more than once.")
     key_id, secret = _credentials()
+    if "\0" in key_id:  # the database fails where such a text is compared
+        raise _Refused("invalid_request", "The client id holds the character NUL.")
     grant = request.form.get("grant_type", "")
     if not grant:
         raise _Refused("invalid_request", "Send grant_type=client_credentials, as a form.")

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common import clock
@@ -60,7 +59,7 @@ def begin(
             {
                 "business_id": person.business_id, "run_id": run_id, "client_id": client_id, "position": position,
                 "amount_minor": amount_minor, "currency": currency, "state": runs.WAITING, "detail": "",
-                "claim": None, "asked_at": None,
+                "claim": None, "booked": None, "asked_at": None,
             }
             for position, (client_id, amount_minor) in enumerate(owed_minor.items())
         ]  # fmt: skip
@@ -139,9 +138,35 @@ def _charge_first(remit: Remit, database: Database, run_id: str, line: Line, key
     owed_minor = _owed_minor(balance)
     if owed_minor != line.amount_minor:
         return runs.of_changed_balance(owed_minor, balance["provisional_minor"], line.currency)
-    if not _claim(database, remit.business_id, run_id, line.client_id, balance["sequence"]):
-        return Result("elsewhere", "Another run charged this balance, or is doing so. Nothing was charged here.")
-    return _charge(remit, line, key)
+    _look_for_booked(remit, database, run_id, line.client_id, balance["sequence"])
+    state = _claim(database, remit.business_id, run_id, line.client_id, balance["sequence"])
+    if state is None:
+        words = "Another run charged them, or may have; their balance does not count it yet. Nothing was charged here."
+        return Result("elsewhere", words)
+    return _charge(remit, line, key, was_asked=state != runs.WAITING)
+
+
+def _look_for_booked(remit: Remit, database: Database, run_id: str, client_id: str, sequence: int) -> None:
+    """Note which charges of other runs have become entries of the client's ledger. Billing is asked only where one may
+    have, and never again about one that has."""
+    mine = (RunClient.business_id == remit.business_id, RunClient.client_id == client_id)
+    with database.read() as session:
+        query = select(RunClient.run_id, RunClient.amount_minor, RunClient.claim, RunClient.asked_at).where(*mine)
+        query = query.where(RunClient.run_id != run_id, RunClient.claim < sequence, RunClient.booked.is_(None))
+        held = session.execute(query).all()
+    if not held:
+        return
+    # A day more, for the business's time zone. From there on, and not from the end: much may have come since.
+    since = min(row.asked_at for row in held).date() - timedelta(days=1)
+    entries = remit.billing.ledger(client_id, {"from": since.isoformat(), "limit": 200})["items"]
+    by_card = [entry for entry in entries if entry["kind"] == "payment" and entry["debit_account"] == "clearing:card"]
+    with database.write() as session:
+        for row in held:
+            for entry in by_card:
+                if entry["change_minor"] == row.amount_minor and entry["sequence"] > row.claim:
+                    its = (*mine, RunClient.run_id == row.run_id)
+                    session.execute(update(RunClient).where(*its).values(booked=entry["sequence"]))
+                    break
 
 
 def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_at: datetime | None) -> Result:
@@ -150,7 +175,7 @@ def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_a
     has: then nothing is charged any more, and what was recorded tells."""
     balance = remit.billing.balance(line.client_id)
     if balance["sequence"] == claim:
-        return _charge(remit, line, key)
+        return _charge(remit, line, key, was_asked=True)
     exactly = {"min_minor": line.amount_minor, "max_minor": line.amount_minor}
     query = {"client_id": line.client_id, "source": "saved_card", **exactly, "limit": 1}
     for payment in remit.payments.history(query)["items"]:
@@ -160,8 +185,9 @@ def _charge_again(remit: Remit, line: Line, key: str, claim: int | None, asked_a
     return Result(runs.UNKNOWN, words)
 
 
-def _charge(remit: Remit, line: Line, key: str) -> Result:
-    """Charge the newest saved card; the same key charges once."""
+def _charge(remit: Remit, line: Line, key: str, *, was_asked: bool) -> Result:
+    """Charge the newest saved card; the same key charges once. What is refused to whoever asks again says nothing of
+    what was asked before."""
     body = {
         "client_id": line.client_id, "amount_minor": line.amount_minor, "currency": line.currency,
         "invoice_number": None, "payment_method_id": None,
@@ -170,16 +196,13 @@ def _charge(remit: Remit, line: Line, key: str) -> Result:
         return runs.of_charge(remit.stripe.charge_saved_card(body, key))
     except Unavailable:  # it may have been charged
         return runs.of_charge({"status": runs.UNKNOWN})
-    except NotFound as refused:
-        return Result("no_card" if refused.code == "card_not_found" else "refused", _of_no_card(refused))
     except Refused as refused:
+        if was_asked:
+            words = "It may have been charged before. Ask again later, or look for it at Stripe."
+            return Result(runs.UNKNOWN, f"{refused.detail} {words}")
+        if refused.code == "card_not_found":
+            return Result("no_card", "Take the payment with Pay Assist, or mail them what they owe.")
         return Result("refused", f"{refused.detail} Nothing was charged.")
-
-
-def _of_no_card(refused: NotFound) -> str:
-    if refused.code == "card_not_found":
-        return "Take the payment with Pay Assist, or mail them what they owe."
-    return refused.detail
 
 
 def _owed_minor(balance: dict[str, Any]) -> int:
@@ -187,24 +210,28 @@ def _owed_minor(balance: dict[str, Any]) -> int:
     return -int(balance["balance_minor"]) - int(balance["provisional_minor"])
 
 
-def _claim(database: Database, business_id: str, run_id: str, client_id: str, sequence: int) -> bool:
-    """Take this balance of the client's for this run; whether no other run has it."""
-    try:
-        with database.write() as session:
-            row = session.get_one(RunClient, (business_id, run_id, client_id), with_for_update=True)
-            if row.state != runs.WAITING:  # another page of this run was first: the key is the same
-                return row.claim == sequence
-            row.state, row.claim, row.asked_at = runs.ASKED, sequence, clock.now()
-    except IntegrityError:
-        return False
-    return True
+def _claim(database: Database, business_id: str, run_id: str, client_id: str, sequence: int) -> str | None:
+    """Take this balance of the client's for this run: answers the state of before, or None when a charge of another
+    run is missing in the balance. All rows of the client are locked, so that runs take turns."""
+    with database.write() as session:
+        mine = select(RunClient).where(RunClient.business_id == business_id, RunClient.client_id == client_id)
+        rows = {row.run_id: row for row in session.scalars(mine.order_by(RunClient.run_id).with_for_update())}
+        row = rows.pop(run_id)
+        if row.state != runs.WAITING:  # another page of this run was first: the key is the same
+            return row.state if row.claim == sequence else None
+        for other in rows.values():
+            if other.claim is not None and (other.booked is None or other.booked > sequence):
+                return None
+        row.state, row.claim, row.asked_at = runs.ASKED, sequence, clock.now()
+    return runs.WAITING
 
 
 def _note(database: Database, business_id: str, run_id: str, client_id: str, result: Result) -> Line:
-    """Keep what became of a client. What was known before stays known."""
+    """Keep what became of a client. What was known before stays known; what was decided before a charge was begun
+    says nothing of one that another page of the run has begun meanwhile."""
     with database.write() as session:
         row = session.get_one(RunClient, (business_id, run_id, client_id), with_for_update=True)
-        if row.state in runs.OPEN:
+        if row.state == runs.WAITING or (row.state in runs.OPEN and result.state not in runs.NOT_BEGUN):
             row.state, row.detail = result.state, result.detail
             if result.state not in runs.HELD:
                 row.claim = None
