@@ -7,11 +7,7 @@ stop() {
   echo "remit: $1. For what \`make run\` kept, use .venv/bin/remit itself (docs/operations.md)" >&2
   exit 1
 }
-if ! command -v docker > /dev/null; then
-  echo run
-  exit
-fi
-if ! found=$(docker compose ps -aq 2> /dev/null); then
+if ! found=$(docker compose ps -aq 2> /dev/null); then # also where there is none, or not on the PATH of cron
   if [ -e .env ] || grep -qs '"kind": "postgresql"' "${BACKUP_DIR:-backups}"/*/manifest.json; then
     stop "Compose was used here, and Docker does not answer: $(docker compose ps -aq 2>&1 | tail -n 1). Mend that first"
   fi

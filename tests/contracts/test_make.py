@@ -87,9 +87,10 @@ def test_a_stack_that_is_stopped_or_down_is_not_taken_for_an_old_folder(machine:
 
 @pytest.mark.parametrize("trace", [".env", "backups/remit-20260101T000000Z/manifest.json"])
 def test_a_docker_that_fails_where_compose_was_used_is_an_error(machine: Machine, trace: str) -> None:
-    machine.docker()
     (machine.folder / trace).parent.mkdir(parents=True, exist_ok=True)
     (machine.folder / trace).write_text('{\n "kind": "postgresql"\n}\n')
+    assert machine.stack()[0] == 1, "not on the PATH, such as that of cron"
+    machine.docker()
     status, said = machine.stack()
     assert status == 1
     assert "Cannot connect to the Docker daemon" in said
