@@ -201,5 +201,5 @@ def test_whoever_does_not_operate_remit_gets_nothing(desk: Desk, token: dict[str
 
 def test_a_body_with_what_is_no_text_is_refused(desk: Desk) -> None:
     path = "/jobs/retry"
-    assert desk.call("POST", path, {"kind": "a\0", "key": "b"}).json["code"] == "bad_request"
-    assert desk.call("POST", path, {"kind": "a\\u0000", "key": "b"}).status_code == 404  # as it was written: no NUL
+    assert desk.call("POST", path, {"kind": "a\0", "key": "b"}).status_code == 422
+    assert desk.call("POST", path, {"kind": "a", "key": "b"}).status_code == 404

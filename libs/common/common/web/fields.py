@@ -3,9 +3,9 @@
 import re
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
 
 from common.money import CURRENCIES, MAX_AMOUNT_MINOR, MAX_SUM_MINOR
 from common.text import clean_line, clean_text
@@ -51,9 +51,18 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w-]+$")]
 
 
 class Body(BaseModel):
-    """A request body. A field that is not known is refused, so that a misspelt one is not lost."""
+    """A request body. A field that is not known is refused, so that a misspelt one is not lost; and so is a text with
+    the character NUL, with which PostgreSQL fails."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _refuse_nul(self) -> Self:
+        for name, value in self.__dict__.items():
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(text, str) and "\0" in text for text in texts):
+                raise ValueError(f"{name} holds the character NUL, which is no text")
+        return self
 
 
 class BusinessPath(BaseModel):
