@@ -53,7 +53,10 @@ def test_a_secret_that_does_not_open_any_more_is_entered_anew(shop: Shop, capsys
     shop.set_up(checkout="orders", **KEYS)
     shop.gateway.lose_seal_key()
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
-    assert "enter them anew" in capsys.readouterr().out
+    assert "Enter them anew" in capsys.readouterr().out
+    refused = shop.begin()
+    assert (refused.status_code, refused.json["code"]) == (409, "keys_do_not_open")
+    reconcile.capture_approved(shop.gateway.runtime)
     shop.set_up(checkout="orders", **KEYS)
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
     assert shop.begin().status_code == 201

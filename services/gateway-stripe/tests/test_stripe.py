@@ -147,7 +147,9 @@ def test_keys_that_do_not_open_any_more_are_entered_anew(shop: Shop, capsys: pyt
     shop.set_up()
     shop.gateway.lose_seal_key()
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
-    assert "enter them anew" in capsys.readouterr().out
+    assert "Enter them anew" in capsys.readouterr().out
+    refused = shop.begin()
+    assert (refused.status_code, refused.json["code"]) == (409, "keys_do_not_open")
     shop.set_up()
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
     shop.type_card(shop.begin().json)

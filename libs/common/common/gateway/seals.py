@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common import sealing
-from common.gateway.calls import Refused
+from common.errors import Conflict
+from common.gateway import calls
 from common.runtime import Runtime
 
 
@@ -21,12 +22,22 @@ class Sealed:
     place: str
 
 
+class DoesNotOpen(calls.Refused, Conflict):
+    """A secret that this machine has no key for: to a job as if the gateway refused it, which holds up its own business
+    only; to who asks an API, a conflict that says what to do."""
+
+    def __init__(self, reason: object) -> None:
+        words = f"The keys that are kept for this account do not open here ({reason}). Enter them anew."
+        Conflict.__init__(self, "keys_do_not_open", words)
+        self.message, self.param = words, None
+
+
 def opened(runtime: Runtime, sealed: str, place: str) -> str:
-    """The secret. One that does not open here is Refused, as by the gateway: it holds up its own business only."""
+    """The secret. Raises DoesNotOpen."""
     try:
         return runtime.sealer.open(sealed, place)
     except sealing.SealBroken as error:
-        raise Refused("keys_do_not_open", f"the keys kept here do not open: {error}; enter them anew") from error
+        raise DoesNotOpen(error) from error
 
 
 def rotation(service: str, sealed: Callable[[Session], Iterable[Sealed]]) -> Callable[[Runtime, Sequence[str]], int]:
