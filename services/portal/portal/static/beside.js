@@ -7,9 +7,6 @@
   if (!form) return;
   var panel = document.getElementById(form.dataset.panel);
   var timer = null, asked = 0;
-  Array.prototype.forEach.call(form.querySelectorAll('[data-only-without-script]'), function (button) {
-    button.hidden = true;
-  });
 
   function look() {
     var number = ++asked;
