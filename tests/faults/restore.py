@@ -162,7 +162,8 @@ def _sent_again(run: Run) -> int:
 
 
 def _reconcile(run: Run, said: str) -> None:
-    """Do what the restore says is next."""
+    """Do what the restore says is next. A timer may have found some of it before: that all of it is found is asked
+    afterwards."""
     began = time.monotonic()
     found = 0
     for service in ("gateway-stripe", "gateway-paypal"):
@@ -170,7 +171,7 @@ def _reconcile(run: Run, said: str) -> None:
         printed = run.system.command(service, *line.split()[2:], seconds=300)
         found += sum(json.loads(line)["healed"] for line in printed.splitlines() if line.startswith("{"))
     run.figure("reconciled, s", time.monotonic() - began)
-    run.require("reconciling finds what was lost", found > 0, found)
+    run.figure("  found by that, and not by a timer before", found)
 
 
 def _invoiced(shop: Counter) -> int:

@@ -46,6 +46,7 @@ _OF_VALUES = re.compile(r"^\s|\b(?:DETAIL|STATEMENT|CONTEXT|QUERY): |parameters:
 _AND_ON = re.compile(r"\s*(?:\[SQL|\[parameters|DETAIL|statement:|execute \S+:|bind \S+:|parse \S+:|\n).*", re.DOTALL)
 _QUOTED = re.compile(r"'[^']*'?|\([^()]*\)=\([^()]*\)")
 _ADDRESS = re.compile(r"[^\s\"'<>:=,;(]+@[^\s\"'<>,;)]+")
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # Compose draws, whoever listens; a line that begins so is no JSON
 _RAISED = re.compile(r"[\w.]+")
 
 Files = dict[str, bytes]
@@ -128,7 +129,7 @@ def known_secrets(place: Place, environ: Mapping[str, str]) -> list[str]:
 
 def clean_log(said: str) -> str:
     """The last lines of a log with what may be shown of each."""
-    lines = [_clean_line(line) for line in said.splitlines()[-MOST_LINES:]]
+    lines = [_clean_line(line) for line in _TERMINAL.sub("", said).splitlines()[-MOST_LINES:]]
     return "\n".join(line for line in lines if line) + "\n"
 
 

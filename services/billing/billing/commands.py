@@ -27,7 +27,7 @@ def prove(runtime: Runtime, arguments: Sequence[str]) -> int:
             status = status or 2
         if found.drift:
             status = 1
-    print(f"remit: {len(ids)} businesses proved")
+    print(f"remit: businesses proved: {len(ids)}")
     return status
 
 

@@ -91,7 +91,7 @@ def _report(restored: Restored) -> None:
     if restored.is_shut:
         print(
             "  gateways' keys do NOT open here: when all is started, have each business enter its own anew under"
-            " Gateways in the portal, before you ask them"
+            " Account, Online Payments in the portal, before you ask them"
         )
     since = restored.made_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     print(

@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from common import clock
 from common.gateway.calls import Refused, Unknown
+from common.gateway.seals import DoesNotOpen
 from common.jobs import TryLater
 from common.runtime import Runtime
 
 Reconcile = Callable[[Runtime, str, datetime], dict[str, Any]]
 USUAL = timedelta(hours=24)
+NOT_ASKED = 2  # the exit status where a gateway could not be asked
 
 
 def command(
@@ -31,7 +33,8 @@ def command(
         with runtime.database.read() as session:
             business_ids = ready(session)
         statuses = [_reconcile_one(runtime, business_id, since, reconcile) for business_id in business_ids]
-        print(f"remit: {service}: {len(business_ids)} businesses reconciled since {since:%Y-%m-%d %H:%M:%S} UTC")
+        asked = sum(status < NOT_ASKED for status in statuses)
+        print(f"remit: {service}: {asked} of {len(statuses)} businesses asked since {since:%Y-%m-%d %H:%M:%S} UTC")
         return max(statuses, default=0)
 
     return reconcile_each
@@ -41,8 +44,9 @@ def _reconcile_one(runtime: Runtime, business_id: str, since: datetime, reconcil
     try:
         report = reconcile(runtime, business_id, since)
     except (Unknown, Refused, TryLater) as error:
-        print(json.dumps({"business_id": business_id, "error": str(error)[:300], "next": "run it again later"}))
-        return 2
+        next_ = "have its keys entered anew" if isinstance(error, DoesNotOpen) else "run it again later"
+        print(json.dumps({"business_id": business_id, "error": str(error)[:300], "next": next_}))
+        return NOT_ASKED
     figures = {"compared": report["compared"], "healed": len(report["healed"]), "drift": report["drift"]}
     print(json.dumps({"business_id": business_id, **figures}))
     return 1 if report["drift"] else 0
