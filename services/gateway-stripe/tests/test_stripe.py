@@ -360,16 +360,21 @@ def test_a_bank_debit_is_provisional_until_it_is_certain(shop: Shop) -> None:
     assert shop.told(GatewayPaymentSucceeded) == []
 
 
+def refund_of(paid: GatewayPaymentSucceeded) -> RefundRequested:
+    """payments asks for 15.00 of it back."""
+    return RefundRequested(
+        business_id="b1", refund_id="r1", payment_id="p1", client_id="c1", gateway="stripe",
+        gateway_account=paid.gateway_account, gateway_payment_id=paid.gateway_payment_id, amount_minor=1500,
+        currency="USD", reason="came late",
+    )  # fmt: skip
+
+
 def test_a_refund_that_payments_asked_for_is_made_once(shop: Shop) -> None:
     shop.set_up()
     begun = shop.begin().json
     shop.type_card(begun)
     (paid,) = shop.wait_for(GatewayPaymentSucceeded)
-    asked = RefundRequested(
-        business_id="b1", refund_id="r1", payment_id="p1", client_id="c1", gateway="stripe",
-        gateway_account=paid.gateway_account, gateway_payment_id=paid.gateway_payment_id, amount_minor=1500,
-        currency="USD", reason="came late",
-    )  # fmt: skip
+    asked = refund_of(paid)
     shop.gateway.take(asked)
     shop.gateway.runtime.wake_jobs.set()
     (done,) = shop.wait_for(GatewayRefundSucceeded)
@@ -386,13 +391,7 @@ def test_a_refund_that_stripe_answered_with_an_error_is_looked_for(shop: Shop) -
     shop.type_card(shop.begin().json)
     (paid,) = shop.wait_for(GatewayPaymentSucceeded)
     shop.faults(fail_next=1, fail_with="charge_then_500", fail_at="refunds", drop_next="all")
-    shop.gateway.take(
-        RefundRequested(
-            business_id="b1", refund_id="r1", payment_id="p1", client_id="c1", gateway="stripe",
-            gateway_account=paid.gateway_account, gateway_payment_id=paid.gateway_payment_id, amount_minor=1500,
-            currency="USD", reason="came late",
-        )
-    )  # fmt: skip
+    shop.gateway.take(refund_of(paid))
     shop.gateway.runtime.wake_jobs.set()
 
     def is_told_once_tried_again() -> Any:

@@ -170,7 +170,7 @@ def restore(
     lacking = [] if with_keys else _lacking(place, manifest)
     if lacking and not without_keys:
         raise BackupError(
-            f"sealed with what is not in {place.seal_key_file} ({', '.join(lacking)}); "
+            f"what seals the gateways' keys in it is not in {place.seal_key_file} ({', '.join(lacking)}); "
             + (
                 "add --keys to take the keys out of the backup as well"
                 if keys.NAME in manifest.files

@@ -47,12 +47,14 @@ def set_up(session: Session, business: Business, wanted: dict[str, Any]) -> dict
     """Set a business's reminder schedule. Periods of owed balances are counted from the day their length is set."""
     offsets = sorted(set(wanted["invoice_offsets_days"]))
     held = session.get(ReminderSettings, business.business_id)
-    is_kept = held is not None and held.owed_every_days == wanted["owed_every_days"]
+    owed_since = clock.today(business.time_zone)
+    if held is not None and held.owed_every_days == wanted["owed_every_days"]:
+        owed_since = held.owed_since
     session.merge(
         ReminderSettings(
             business_id=business.business_id,
             **{**wanted, "invoice_offsets_days": orjson.dumps(offsets).decode()},
-            owed_since=held.owed_since if held is not None and is_kept else clock.today(business.time_zone),
+            owed_since=owed_since,
         )
     )
     session.flush()
