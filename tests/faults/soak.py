@@ -37,6 +37,7 @@ def soak(run: Run) -> None:
         while time.monotonic() < until:
             began = time.monotonic()
             name = run.random.choice(sorted(palette))
+            watch.note(name)
             palette[name]()
             done.append(name)
             time.sleep(max(0.0, began + every_seconds - time.monotonic()))
@@ -91,18 +92,32 @@ def _palette(run: Run) -> dict[str, Callable[[], None]]:
     return found
 
 
+Life = tuple[str, int]
+Sample = tuple[float, float, int]
+
+
 class Watch:
     """Memory and open files of each process: samples of (when, MB, files) of each life, by its pid."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(
+        self,
+        run: Run,
+        lives: dict[Life, list[Sample]] | None = None,
+        faults: list[tuple[float, str]] | None = None,
+    ) -> None:
         self._run = run
-        self._lives: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
+        self._lives = lives or {}
+        self._faults = faults or []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
 
     def start(self) -> "Watch":
         self._thread.start()
         return self
+
+    def note(self, fault: str) -> None:
+        """A fault begins: where a life rises too fast, what happened meanwhile is told."""
+        self._faults.append((time.monotonic(), fault))
 
     def finish(self) -> None:
         self._is_over.set()
@@ -122,13 +137,13 @@ class Watch:
 
     def judge(self) -> None:
         """No life that was seen for long enough rises faster than allowed after it is warm."""
-        memory: dict[str, float] = {}
-        files: dict[str, float] = {}
-        for (name, pid), samples in self._lives.items():
+        memory: dict[Life, float] = {}
+        files: dict[Life, float] = {}
+        for life, samples in self._lives.items():
             warm = [sample for sample in samples if sample[0] - samples[0][0] >= WARM_SECONDS]
             if warm and warm[-1][0] - warm[0][0] >= SEEN_FOR_SECONDS:
-                memory[f"{name} ({pid})"] = rise([(when, mb) for when, mb, _ in warm]) * 60
-                files[f"{name} ({pid})"] = rise([(when, float(count)) for when, _, count in warm]) * 60
+                memory[life] = rise([(when, mb) for when, mb, _ in warm]) * 60
+                files[life] = rise([(when, float(count)) for when, _, count in warm]) * 60
         run = self._run
         run.figure("processes seen for long enough", len(memory))
         most_mb = max(mb for samples in self._lives.values() for _, mb, _ in samples)
@@ -138,9 +153,20 @@ class Watch:
             run.figure("growth is judged at full length only", "")
             return
         for what, found, allowed in (("MB", memory, MEMORY_MB_A_MINUTE), ("open files", files, FILES_A_MINUTE)):
-            name, fastest = max(found.items(), key=lambda item: item[1])
-            run.figure(f"  fastest rise, {what} a minute", f"{fastest:.2f} {name}")
+            life, fastest = max(found.items(), key=lambda item: item[1])
+            run.figure(f"  fastest rise, {what} a minute", f"{fastest:.2f} {life[0]} ({life[1]})")
             run.require(f"none rises by more than {allowed:.0f} {what} a minute", fastest <= allowed, f"{fastest:.2f}")
+            if fastest > allowed:
+                self._tell(life)
+
+    def _tell(self, life: Life) -> None:
+        """All that was seen of one life, and the faults meanwhile: a leak and a step look alike in one number."""
+        samples = self._lives[life]
+        born, died = samples[0][0], samples[-1][0]
+        lines = [(when, f"{mb:.1f} MB, {count} files") for when, mb, count in samples]
+        lines += [(when, fault) for when, fault in self._faults if born <= when <= died]
+        for when, line in sorted(lines):
+            self._run.figure(f"    {life[0]} ({life[1]}) after {when - born:.0f} s", line)
 
 
 def rise(samples: list[tuple[float, float]]) -> float:
