@@ -29,7 +29,8 @@ class Attempt:
 
 
 class Load:
-    """`count` payments (None: until `finish`), payment n not before `may_send(n)`."""
+    """`count` payments (None: until `finish`), payment n not before `may_send(n)`. A connection that is kept stays
+    with one process of a web; without, each process gets its part."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Load:
         within_seconds: float = 900,
         request_seconds: float = REQUEST_SECONDS,
         may_send: Callable[[int], bool] = lambda _: True,
+        keeps_connections: bool = True,
     ) -> None:
         self.attempts: list[Attempt] = []
         self.paid: dict[str, int] = {}  # payment id → amount
@@ -57,6 +59,7 @@ class Load:
         self._count = count
         self._seed = seed
         self._may_send = may_send
+        self._keeps_connections = keeps_connections
         self._request_seconds = request_seconds
         self._deadline = time.monotonic() + within_seconds
         self._next = 0
@@ -83,6 +86,8 @@ class Load:
 
     def _send_all(self) -> None:
         http = self._system.api().http
+        if not self._keeps_connections:
+            http.headers["Connection"] = "close"
         while (number := self._take()) is not None:
             self._pay(http, number)
 
