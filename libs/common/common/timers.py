@@ -4,10 +4,10 @@ A row says when each began last; the worker that moves it on has the turn. The t
 must be safe to do twice at once, because a clock may be moved and a turn may be long.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import String, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +16,8 @@ from common import clock, logs
 from common.db import Database, Model, Moment, insert_or, is_contended, is_unavailable
 
 log = logs.get("timers")
+
+Key = TypeVar("Key")
 
 
 class TimerRow(Model):
@@ -63,6 +65,25 @@ def run_due(database: Database, timers: Sequence[Timer], runtime: Any) -> int:
             log.error("timer failed", timer=timer.name, exc_info=error)
         run += 1
     return run
+
+
+def each(keys: Iterable[Key], act: Callable[[Key], object], *, expected: tuple[type[Exception], ...] = ()) -> None:
+    """`act(key)`, one after the other: what stops one business or client stops no other, and is tried again at the
+    timer's next time. Errors that are `expected`, such as a gateway that is away, are told in a line."""
+    for key in keys:
+        try:
+            act(key)
+        except expected as error:
+            log.warning("left for the next time", key=_plain(key), reason=str(error)[:200])
+        except Exception as error:
+            if is_unavailable(error) or is_contended(error):
+                raise
+            log.error("left for the next time", key=_plain(key), exc_info=error)
+
+
+def _plain(key: object) -> str:
+    """`b_1`, or `b_1/live` of a key with parts."""
+    return "/".join(map(str, key)) if isinstance(key, Sequence) and not isinstance(key, str) else str(key)
 
 
 def _take_turn(database: Database, timer: Timer, now: datetime) -> bool:

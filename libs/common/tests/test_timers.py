@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from common import clock, timers
 from common.db import Database
@@ -74,3 +77,32 @@ def test_a_clock_moved_back_does_not_stop_it(database: Database, at: Any) -> Non
     at(NOON - timedelta(days=30))
     timers.run_due(database, [timer], None)
     assert len(runs) == 2
+
+
+def test_what_stops_one_business_stops_no_other() -> None:
+    done: list[str] = []
+
+    def act(key: str) -> None:
+        if key == "odd":
+            raise KeyError("amount")
+        if key == "away":
+            raise TimeoutError("no answer")
+        done.append(key)
+
+    with capture_logs() as lines:
+        timers.each(["b1", "odd", "b2", "away", "b3"], act, expected=(TimeoutError,))
+
+    assert done == ["b1", "b2", "b3"]
+    assert [(line["log_level"], line["key"]) for line in lines] == [("error", "odd"), ("warning", "away")]
+
+
+def test_a_database_that_is_away_is_no_business_s_fault() -> None:
+    asked: list[str] = []
+
+    def act(key: str) -> None:
+        asked.append(key)
+        raise OperationalError("SELECT 1", {}, psycopg.OperationalError("server closed the connection"))
+
+    with pytest.raises(OperationalError):
+        timers.each(["b1", "b2"], act)
+    assert asked == ["b1"]

@@ -1,18 +1,10 @@
 """What billing does by the clock. Each is safe to run twice at once: rows are locked, or unique."""
 
-from collections.abc import Callable, Iterable
 from datetime import time
-from typing import TypeVar
 
 from billing.usecases import deactivations, invoicing, proof, reminders, tallies
-from common import logs
-from common.db import is_contended, is_unavailable
 from common.runtime import Runtime
-from common.timers import Timer
-
-log = logs.get("timers")
-
-Key = TypeVar("Key")
+from common.timers import Timer, each
 
 
 def fold_tallies(runtime: Runtime) -> None:
@@ -43,7 +35,7 @@ def invoice_due(runtime: Runtime) -> None:
         with runtime.database.write() as session:
             invoicing.invoice(session, *client, runtime.pay_links)
 
-    _each(due, invoice)
+    each(due, invoice)
 
 
 def remind(runtime: Runtime) -> None:
@@ -54,24 +46,13 @@ def remind(runtime: Runtime) -> None:
         with runtime.database.write() as session:
             reminders.remind(session, business_id, runtime.pay_links)
 
-    _each(ids, remind_one)
+    each(ids, remind_one)
 
 
 def prove(runtime: Runtime) -> None:
     with runtime.database.read() as session:
         ids = proof.businesses(session)
-    _each(ids, lambda business_id: proof.prove(runtime, business_id))
-
-
-def _each(keys: Iterable[Key], act: Callable[[Key], object]) -> None:
-    """One after the other: what stops one business or client stops no other."""
-    for key in keys:
-        try:
-            act(key)
-        except Exception as error:
-            if is_unavailable(error) or is_contended(error):
-                raise
-            log.error("left for the next time", key=str(key), exc_info=error)
+    each(ids, lambda business_id: proof.prove(runtime, business_id))
 
 
 TIMERS = [

@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -28,7 +30,7 @@ from common.events.gateways import (
 from common.events.payments import RefundRequested
 from common.gateway import notices as kept
 from common.gateway import operations, proof
-from common.gateway.calls import Unknown
+from common.gateway.calls import Refused, Unknown
 from common.gateway.models import Notice, Operation, Told
 from common.ids import new_id
 from common.jobs import JobRow
@@ -303,6 +305,35 @@ def test_two_repeats_of_one_in_doubt_are_one_charge(shop: Shop) -> None:
         answers = list(pool.map(lambda _: ask(charge), range(2)))
     assert [answer for answer, _ in answers] == [{"id": "pi_1"}] * 2
     assert len(set(keys)) == 1, keys
+
+
+def test_what_became_of_one_business_s_is_found_whatever_stops_another(shop: Shop) -> None:
+    """Keys were withdrawn with hundreds of outcomes unknown, which are the oldest; another business has one."""
+    long_ago = clock.now() - timedelta(hours=1)
+
+    def unknown(business_id: str, number: int, started_at: datetime) -> Operation:
+        return Operation(
+            business_id=business_id, operation_id=f"op_{number}", kind="charge", caller="staff", mode="test",
+            request_key=f"key-{number}", request="{}", state="unknown", attempt=1, started_at=started_at,
+        )  # fmt: skip
+
+    with shop.gateway.runtime.database.write() as session:
+        session.add_all(unknown("b_withdrawn", number, long_ago) for number in range(300))
+        session.add(unknown("b_other", 1, clock.now() - timedelta(minutes=2)))
+    asked: list[tuple[str, datetime]] = []
+
+    def reconcile(_runtime: Any, business_id: str, since: datetime) -> None:
+        asked.append((business_id, since))
+        if business_id == "b_withdrawn":
+            raise Refused("invalid_api_key", "This key was withdrawn.")
+
+    operations.find_unknown(shop.gateway.runtime, reconcile)
+
+    assert [business_id for business_id, _ in asked] == ["b_withdrawn", "b_other"]
+    assert asked[0][1] == long_ago
+    with shop.gateway.runtime.database.read() as session:
+        states = Counter(tuple(row) for row in session.execute(select(Operation.business_id, Operation.state)))
+    assert states == {("b_withdrawn", "unknown"): 300, ("b_other", "resolved"): 1}
 
 
 def test_a_repeat_goes_on_whatever_has_become_of_the_client(shop: Shop) -> None:

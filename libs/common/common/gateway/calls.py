@@ -21,6 +21,10 @@ class Unknown(Exception):
     """Nobody knows whether the gateway did it: no answer, or one that says nothing of it. It is asked later."""
 
 
+# Why a gateway could not be asked just now; whoever asks by the clock asks again.
+NOT_ASKED = (Unknown, Refused, TryLater)
+
+
 @contextmanager
 def timed(gateway: str) -> Iterator[None]:
     """Count a call to a gateway by what came of it, and how long that took. Decorates a function as well."""

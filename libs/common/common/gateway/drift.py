@@ -7,16 +7,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from common import logs
 from common.events.gateways import GatewayFeeKnown
 from common.gateway import facts
-from common.gateway.calls import Refused, Unknown
+from common.gateway.calls import NOT_ASKED
 from common.gateway.fact import Fact
-from common.jobs import TryLater
 from common.metrics import DRIFT_FOUND
 from common.runtime import Runtime
-
-log = logs.get("reconcile")
+from common.timers import each
 
 
 @dataclass
@@ -55,8 +52,4 @@ class Report:
 
 def heal_each(runtime: Runtime, business_ids: Sequence[str], since: datetime, reconcile: Any) -> None:
     """Reconcile each business: `reconcile(runtime, business_id, since)`. A gateway that is away is asked next time."""
-    for business_id in business_ids:
-        try:
-            reconcile(runtime, business_id, since)
-        except (Unknown, Refused, TryLater) as error:
-            log.warning("could not be reconciled", business_id=business_id, reason=str(error)[:200])
+    each(business_ids, lambda business_id: reconcile(runtime, business_id, since), expected=NOT_ASKED)

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from common import clock, crash, errors
 from common.db import Database, insert_or
 from common.errors import Invalid, Unavailable
-from common.gateway.calls import Refused, Unknown, plainly
+from common.gateway.calls import NOT_ASKED, Unknown, plainly
 from common.gateway.models import Operation
 from common.ids import new_id
-from common.jobs import TryLater
 from common.metrics import OPERATIONS_UNKNOWN
 from common.runtime import Runtime
+from common.timers import each
 
 UNKNOWN = "outcome_unknown"
 HANDED_OUT = "client_secret"
@@ -172,24 +172,17 @@ def find_unknown(runtime: Runtime, reconcile: Callable[[Runtime, str, datetime],
     """Find out what became of operations that nobody knows the outcome of: `reconcile(runtime, business_id, since)`
     asks the gateway for what it has, and tells it."""
     before = clock.now() - UNDER_WAY
+    waits = Operation.state.in_(("started", "unknown")), Operation.started_at < before
     with runtime.database.read() as session:
-        waiting = session.execute(
-            select(Operation.business_id, Operation.operation_id, Operation.started_at)
-            .where(Operation.state.in_(("started", "unknown")), Operation.started_at < before)
-            .order_by(Operation.started_at)
-            .limit(200)
-        ).all()
-    oldest: dict[str, datetime] = {}
-    for row in waiting:
-        oldest[row.business_id] = min(row.started_at, oldest.get(row.business_id, row.started_at))
-    for business_id, since in oldest.items():
-        try:
-            reconcile(runtime, business_id, since)
-        except (Unknown, Refused, TryLater, errors.Refused):
-            continue  # the gateway is away, or there are no keys that it takes: the next round asks again
+        since = func.min(Operation.started_at)
+        asked = select(Operation.business_id, since).where(*waits).group_by(Operation.business_id).order_by(since)
+        oldest = dict(session.execute(asked).all())
+
+    def find_out(business_id: str) -> None:
+        reconcile(runtime, business_id, oldest[business_id])
         with runtime.database.write() as session:
-            for row in waiting:
-                if row.business_id == business_id:
-                    held = session.get_one(Operation, (business_id, row.operation_id), with_for_update=True)
-                    if held.state in ("started", "unknown"):
-                        held.state = "resolved"
+            found = update(Operation).where(Operation.business_id == business_id, *waits).values(state="resolved")
+            session.execute(found)
+
+    # The gateway is away, or there are no keys that it takes: the next round asks again.
+    each(oldest, find_out, expected=(*NOT_ASKED, errors.Refused))

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common import clock
-from common.gateway.calls import Refused, Unknown
+from common.gateway import calls
 from common.gateway.seals import DoesNotOpen
-from common.jobs import TryLater
 from common.runtime import Runtime
 
 Reconcile = Callable[[Runtime, str, datetime], dict[str, Any]]
@@ -43,7 +42,7 @@ def command(
 def _reconcile_one(runtime: Runtime, business_id: str, since: datetime, reconcile: Reconcile) -> int:
     try:
         report = reconcile(runtime, business_id, since)
-    except (Unknown, Refused, TryLater) as error:
+    except calls.NOT_ASKED as error:
         next_ = "have its keys entered anew" if isinstance(error, DoesNotOpen) else "run it again later"
         print(json.dumps({"business_id": business_id, "error": str(error)[:300], "next": next_}))
         return NOT_ASKED

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from common import clock
+from common import clock, logs
 from common.errors import Refused
 from common.gateway import drift
 from common.runtime import Runtime
+from common.timers import each
 from gateway_paypal.domain import translate
 from gateway_paypal.models import Account, Checkout, Transaction
 from gateway_paypal.usecases import accounts, checkouts, customs, telling
 from gateway_paypal.usecases.accounts import Opened
 from gateway_paypal.usecases.telling import Said
+
+log = logs.get("reconcile")
 
 # A payment is in PayPal's report by the time that it was begun.
 OVERLAP = timedelta(hours=1)
@@ -94,8 +97,12 @@ def capture_approved(runtime: Runtime) -> None:
             Checkout.created_at.between(now - ABANDONED, now - timedelta(minutes=1)),
         )  # fmt: skip
         waiting = session.execute(query.order_by(Checkout.created_at).limit(200)).all()
-    for business_id, checkout_id in waiting:
+
+    def take(order: Row[str, str]) -> None:
+        business_id, checkout_id = order
         try:
             checkouts.capture(runtime, business_id, checkout_id)
-        except Refused as refused:  # not approved yet, or PayPal is away
-            drift.log.info("an order is not taken", checkout_id=checkout_id, reason=refused.detail[:200])
+        except Refused as refused:  # not approved yet, as most are, or PayPal is away
+            log.info("an order is not taken", checkout_id=checkout_id, reason=refused.detail[:200])
+
+    each(waiting, take)

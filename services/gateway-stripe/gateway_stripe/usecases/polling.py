@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import orjson
 from sqlalchemy import select
 
-from common import clock, logs
-from common.gateway.calls import Refused, Unknown
-from common.jobs import TryLater
+from common import clock
+from common.gateway.calls import NOT_ASKED
 from common.runtime import Runtime
+from common.timers import each
 from gateway_stripe.domain import translate
 from gateway_stripe.models import Account, Keys
 from gateway_stripe.usecases import accounts, notices
@@ -17,8 +17,6 @@ from gateway_stripe.usecases import accounts, notices
 OVERLAP = timedelta(minutes=5)
 # Stripe takes so many types in one question.
 MOST_TYPES = 20
-
-log = logs.get("polling")
 
 
 def poll(runtime: Runtime) -> None:
@@ -29,15 +27,11 @@ def poll(runtime: Runtime) -> None:
             .join(Account, (Account.business_id == Keys.business_id) & (Account.mode == Keys.mode))
             .where(Keys.account_id.is_not(None), Keys.webhook_id.is_(None))
         ).all()
-    for business_id, mode in waiting:
-        try:
-            poll_account(runtime, business_id, mode)
-        except (Unknown, Refused, TryLater) as error:
-            log.warning("events could not be asked for", business_id=business_id, reason=str(error)[:200])
+    each(waiting, lambda account: poll_account(runtime, *account), expected=NOT_ASKED)
 
 
 def poll_account(runtime: Runtime, business_id: str, mode: str) -> None:
-    """Ask one account. Raises Unknown, Refused, TryLater."""
+    """Ask one account. Raises what stands in NOT_ASKED."""
     now = clock.now()
     with runtime.database.read() as session:
         keys = session.get_one(Keys, (business_id, mode))
