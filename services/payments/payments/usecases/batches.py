@@ -61,13 +61,12 @@ def _doubts(
 ) -> dict[int, list[FieldError]]:
     """Place → what speaks against the invoice that its payment names: such money becomes the client's credit."""
     names = {place: invoices.name_of(business_id, payment.invoice_number) for place, payment, _ in good}
-    known = invoices.named(session, [name for name in names.values() if name is not None])
+    known = invoices.named(session, names.values())
     found: dict[int, list[FieldError]] = {}
     for place, payment, client_id in good:
         if payment.invoice_number is None:
             continue
-        name = names[place]
-        doubt = invoice_rules.doubt(payment.invoice_number, known.get(name, []) if name else [], client_id)
+        doubt = invoice_rules.doubt(payment.invoice_number, invoices.fits(known, names[place]), client_id)
         if doubt is not None:
             code, message = doubt
             found[place] = [FieldError("invoice_number", message, place + 1, code)]

@@ -63,9 +63,9 @@ def name_of(business_id: str, typed: str | None) -> Name | None:
     return None if tidied is None else (business_id, tidied)
 
 
-def named(session: Session, names: Iterable[Name]) -> Named:
-    """Name → the invoices of that tidied number, in one query."""
-    wanted = set(names)
+def named(session: Session, names: Iterable[Name | None]) -> Named:
+    """Name → the invoices of that tidied number, in one query. Where no number was typed, there is no name."""
+    wanted = {name for name in names if name is not None}
     if not wanted:
         return {}
     rows = session.execute(
@@ -80,13 +80,18 @@ def named(session: Session, names: Iterable[Name]) -> Named:
     return found
 
 
+def fits(found: Named, name: Name | None) -> Sequence[Row[Any]]:
+    """The invoices of one name."""
+    return found.get(name, []) if name else []
+
+
 def number_for(session: Session, runtime: Runtime, business_id: str, typed: str, client_id: str) -> str:
     """The real number of the client's invoice that staff mean; billing is asked when it is not known here. Raises
     Invalid, and Unavailable when billing is away."""
     name = name_of(business_id, typed)
-    fits = named(session, [name] if name else []).get(name, []) if name else []
-    invoice: Known | None = rules.fitting(typed, fits)
-    if fits and invoice is None:
+    fitting = fits(named(session, [name]), name)
+    invoice: Known | None = rules.fitting(typed, fitting)
+    if fitting and invoice is None:
         raise _refused("invoice_ambiguous", "more than one invoice fits; use the whole number")
     if invoice is None and name is not None:
         invoice = _ask(runtime, *name)

@@ -23,16 +23,14 @@ class Owners:
 
     @classmethod
     def read(cls, session: Session, events: Sequence[Money]) -> "Owners":
-        names = {name for event in events if (name := name_of(event))}
         return cls(
-            invoices.named(session, names),
+            invoices.named(session, map(name_of, events)),
             payers.remembered(session, [Payer.of(event) for event in events if event.client_id is None]),
         )
 
     def of(self, event: Money) -> Owner:
         """Whose money it is; its invoice's number as it is, or as it was typed."""
-        name = name_of(event)
-        fits = self.named.get(name, []) if name else []
+        fits = invoices.fits(self.named, name_of(event))
         typed = gateway.kept(event.invoice_number)
         if event.client_id is not None:
             return attribution.of_client(event.client_id, typed, fits)

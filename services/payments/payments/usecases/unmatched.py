@@ -112,7 +112,7 @@ def _attribute(session: Session, lines: Sequence[Unmatched], causes: Mapping[Nam
     """Record those of the lines whose invoice says whose they are, once each."""
     if not lines:
         return
-    found = invoices.named(session, [name for line in lines if (name := _name(line))])
+    found = invoices.named(session, map(_name, lines))
     clients = _clients_of(session, found)
     businesses = businesses_of(session, {line.business_id for line in lines})
     for line in _lock(session, [line for line in lines if _client_of(line, found, clients)]):
@@ -127,8 +127,7 @@ def _attribute(session: Session, lines: Sequence[Unmatched], causes: Mapping[Nam
 
 
 def _owner(line: Unmatched, found: Named) -> Owner:
-    name = _name(line)
-    fits = found.get(name, []) if name else []
+    fits = invoices.fits(found, _name(line))
     return attribution.of_nobody(line.invoice_number, fits, None, line.happened_at.date())
 
 
@@ -152,7 +151,7 @@ def _clients_of(session: Session, found: Named) -> dict[tuple[str, str], Client]
 def _as_theirs(session: Session, found: Unmatched, client_id: str) -> str | None:
     """What was typed, put right when it is an invoice of the client to whom staff assign it."""
     name = _name(found)
-    fits = invoices.named(session, [name]).get(name, []) if name else []
+    fits = invoices.fits(invoices.named(session, [name]), name)
     return attribution.of_client(client_id, found.invoice_number, fits).invoice_number
 
 
