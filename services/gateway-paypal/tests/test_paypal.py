@@ -52,12 +52,15 @@ def test_settings_are_sealed_and_shown_without_the_secret(shop: Shop) -> None:
 def test_a_secret_that_does_not_open_any_more_is_entered_anew(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.set_up(checkout="orders", **KEYS)
     shop.gateway.lose_seal_key()
+    shown = shop.call("GET", "/paypal").json
+    assert (shown["keys_open"], shown["is_ready"]) == (False, False)
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
     assert "Enter them anew" in capsys.readouterr().out
     refused = shop.begin()
     assert (refused.status_code, refused.json["code"]) == (409, "keys_do_not_open")
     reconcile.capture_approved(shop.gateway.runtime)
-    shop.set_up(checkout="orders", **KEYS)
+    shown = shop.set_up(checkout="orders", **KEYS)
+    assert (shown["keys_open"], shown["is_ready"]) == (True, True)
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
     assert shop.begin().status_code == 201
 

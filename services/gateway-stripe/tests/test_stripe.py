@@ -147,12 +147,15 @@ def test_seals_are_rotated_and_the_keys_still_work(shop: Shop) -> None:
 
 def test_keys_that_do_not_open_any_more_are_entered_anew(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.set_up()
+    assert shop.call("GET", "/stripe").json["keys_open"] is True
     shop.gateway.lose_seal_key()
+    assert shop.call("GET", "/stripe").json["keys_open"] is False
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 2
     assert "Enter them anew" in capsys.readouterr().out
     refused = shop.begin()
     assert (refused.status_code, refused.json["code"]) == (409, "keys_do_not_open")
     shop.set_up()
+    assert shop.call("GET", "/stripe").json["keys_open"] is True
     assert commands.COMMANDS["reconcile"](shop.gateway.runtime, []) == 0
     shop.type_card(shop.begin().json)
     shop.wait_for(GatewayPaymentSucceeded)  # by the new webhook; the former one's secret is still kept, and shut

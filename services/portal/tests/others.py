@@ -19,7 +19,7 @@ INVOICE = {
 }  # fmt: skip
 STRIPE = {
     "mode": "test", "allow_client_initiated_payments": True, "mail_and_telephone_orders": False,
-    "test_publishable_key": "pk_test_x", "test_secret_key": "…0000",
+    "test_publishable_key": "pk_test_x", "test_secret_key": "…0000", "keys_open": True,
 }  # fmt: skip
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 INTENT = {"payment_intent_id": "pi_1", "client_secret": "pi_1_secret_x", "publishable_key": "pk_test_x"}

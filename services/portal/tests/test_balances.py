@@ -173,10 +173,11 @@ def test_all_that_the_filter_finds_is_asked_of_billing_and_bounded(portal: Any, 
     assert "E-mail 2 clients" in page.text
 
 
-def test_without_cards_nothing_can_be_begun(portal: Any, others: Others) -> None:
+@pytest.mark.parametrize("shut", [{"test_secret_key": None}, {"keys_open": False}])
+def test_without_cards_nothing_can_be_begun(portal: Any, others: Others, shut: dict[str, Any]) -> None:
     sam = portal.staff()
     run = begin(sam)
-    others.tell("GET", "/stripe", 200, {**STRIPE, "test_secret_key": None})
+    others.tell("GET", "/stripe", 200, {**STRIPE, **shut})
     page = sam.get(run)
     assert "Cards cannot be charged right now" in page.text
     assert "run-start" not in page.text

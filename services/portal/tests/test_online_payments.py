@@ -13,7 +13,7 @@ from services.portal.tests.support import Portal, Visitor
 PAYPAL = {
     "mode": "sandbox", "checkout": "orders", "checkout_notice": None, "business_email": "harmony@business.example",
     "merchant_id": None, "allow_client_initiated_payments": True, "client_id": "AppId", "client_secret": "…9876",
-    "webhook": {"state": "ready", "reason": None}, "is_ready": True,
+    "webhook": {"state": "ready", "reason": None}, "keys_open": True, "is_ready": True,
 }  # fmt: skip
 KEYS = {
     **STRIPE, "currency": "USD", "test_publishable_key": "pk_test_abcdefgh1234", "test_secret_key": "…5678",
@@ -73,6 +73,7 @@ def test_which_gateway_and_how_far_each_is(maria: Visitor, others: Others) -> No
         ({"test_publishable_key": None, "test_secret_key": None}, "not set up"),
         ({"test_publishable_key": None}, "Still missing: Test publishable key."),
         ({"mode": "live"}, "Still missing: Test publishable key"),
+        ({"keys_open": False}, "does not open on this machine"),
         ({"test_webhook": {"state": "failed", "reason": "no such key"}}, "did not accept the secret key: no such key"),
         ({"test_webhook": {"state": "registering", "reason": None}}, "being set up"),
         ({}, "no money moves"),

@@ -40,6 +40,14 @@ def opened(runtime: Runtime, sealed: str, place: str) -> str:
         raise DoesNotOpen(error) from error
 
 
+def opens(runtime: Runtime, sealed: str | None, place: str) -> bool:
+    """Whether what is kept of a secret, if anything, opens on this machine."""
+    try:
+        return sealed is None or bool(opened(runtime, sealed, place))
+    except DoesNotOpen:
+        return False
+
+
 def rotation(service: str, sealed: Callable[[Session], Iterable[Sealed]]) -> Callable[[Runtime, Sequence[str]], int]:
     """The command; `sealed` answers every secret, its row locked."""
 

@@ -35,7 +35,7 @@ def get_settings(path: BusinessPath) -> dict[str, Any]:
     """The business's PayPal settings; of the secret only the last four characters"""
     caller().require_staff("business")
     Directory(runtime(), session(), path.business_id).business()
-    return accounts.settings_of(session(), path.business_id)
+    return accounts.settings_of(runtime(), session(), path.business_id)
 
 
 @api.put(f"{B}/paypal")
@@ -45,7 +45,7 @@ def put_settings(path: BusinessPath, body: SettingsBody) -> dict[str, Any]:
     caller().require_staff("business")
     Directory(runtime(), session(), path.business_id).business()
     accounts.save(runtime(), session(), path.business_id, body.model_dump())
-    return accounts.settings_of(session(), path.business_id)
+    return accounts.settings_of(runtime(), session(), path.business_id)
 
 
 @api.get(f"{B}/paypal/ipn-instructions")

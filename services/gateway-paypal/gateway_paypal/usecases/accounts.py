@@ -53,16 +53,17 @@ class Opened:
         return self.api
 
 
-def settings_of(session: Session, business_id: str) -> dict[str, Any]:
-    """A business's settings as they may be shown: of the secret only the end."""
+def settings_of(runtime: Runtime, session: Session, business_id: str) -> dict[str, Any]:
+    """A business's settings as they may be shown: of the secret only the end, and whether it opens here."""
     account = session.get(Account, business_id)
     if account is None:
         return {
             "mode": "sandbox", "checkout": ORDERS, "checkout_notice": None, "business_email": None,
             "merchant_id": None, "allow_client_initiated_payments": False, "client_id": None, "client_secret": None,
-            "webhook": None, "is_ready": False,
+            "webhook": None, "keys_open": True, "is_ready": False,
         }  # fmt: skip
     has_api = bool(account.client_id and account.client_secret)
+    keys_open = seals.opens(runtime, account.client_secret, place(business_id))
     return {
         "mode": NAMES[account.mode],
         "checkout": account.checkout,
@@ -73,7 +74,8 @@ def settings_of(session: Session, business_id: str) -> dict[str, Any]:
         "client_id": account.client_id,
         "client_secret": f"…{account.client_secret_end}" if account.client_secret_end else None,
         "webhook": {"state": account.webhook_state, "reason": account.webhook_reason},
-        "is_ready": account.checkout == STANDARD or has_api,
+        "keys_open": keys_open,
+        "is_ready": keys_open and (account.checkout == STANDARD or has_api),
     }
 
 

@@ -34,7 +34,7 @@ def get_settings(path: BusinessPath) -> dict[str, Any]:
     """The business's Stripe settings; of secret keys only the last four characters"""
     caller().require_staff("business")
     business = Directory(runtime(), session(), path.business_id).business()
-    return {"currency": business.currency, **accounts.settings_of(session(), path.business_id)}
+    return {"currency": business.currency, **accounts.settings_of(runtime(), session(), path.business_id)}
 
 
 @api.put(f"{B}/stripe")
@@ -47,7 +47,7 @@ def put_settings(path: BusinessPath, body: SettingsBody) -> dict[str, Any]:
         message = f"this business keeps its books in {business.currency}"
         raise Invalid("currency_mismatch", f"{message}.", [FieldError("currency", message)])
     accounts.save(runtime(), session(), path.business_id, body.model_dump())
-    return {"currency": business.currency, **accounts.settings_of(session(), path.business_id)}
+    return {"currency": business.currency, **accounts.settings_of(runtime(), session(), path.business_id)}
 
 
 @api.post(f"{B}/stripe/test-transaction")

@@ -31,18 +31,22 @@ class Opened:
     context: Context
 
 
-def settings_of(session: Session, business_id: str) -> dict[str, Any]:
-    """A business's settings as they may be shown: of secret keys only the end."""
+def settings_of(runtime: Runtime, session: Session, business_id: str) -> dict[str, Any]:
+    """A business's settings as they may be shown: of secret keys only the end, and whether those of the mode that is
+    on open here."""
     account = session.get(Account, business_id)
     found: dict[str, Any] = {
         "mode": account.mode if account else "test",
         **{name: bool(account and getattr(account, name)) for name in SWITCHES},
+        "keys_open": True,
     }
     for mode in MODES:
         keys = session.get(Keys, (business_id, mode))
         found[f"{mode}_publishable_key"] = keys.publishable_key if keys else None
         found[f"{mode}_secret_key"] = f"…{keys.secret_key_end}" if keys and keys.secret_key_end else None
         found[f"{mode}_webhook"] = {"state": keys.state, "reason": keys.reason} if keys else None
+        if keys and mode == found["mode"]:
+            found["keys_open"] = seals.opens(runtime, keys.secret_key, place(business_id, mode, "secret_key"))
     return found
 
 

@@ -51,6 +51,8 @@ def state_of_stripe(settings: Mapping[str, Any]) -> State:
         return State("off", "not set up", "Enter your keys of Stripe to begin.", **rest)
     if missing:
         return State("late", "not ready", f"Still missing: {' and '.join(missing)}.", **rest)
+    if not settings["keys_open"]:
+        return State("late", "needs you", _shut("Stripe"), **rest)
     hook = settings.get(f"{mode}_webhook") or {}
     if hook.get("state") == "failed":
         return State("late", "needs you", f"Stripe did not accept the secret key: {hook['reason']}.", **rest)
@@ -63,6 +65,8 @@ def state_of_paypal(settings: Mapping[str, Any]) -> State:
     rest = {"mode": f"{settings['mode']} mode", "clients_may_pay": settings["allow_client_initiated_payments"]}
     if not settings["business_email"]:
         return State("off", "not set up", "Enter your PayPal account to begin.", **rest)
+    if not settings["keys_open"]:
+        return State("late", "needs you", _shut("PayPal"), **rest)
     if not settings["is_ready"]:
         return State("late", "not ready", "Still missing: Client ID and Client secret.", **rest)
     hook = settings["webhook"] or {}
@@ -71,6 +75,14 @@ def state_of_paypal(settings: Mapping[str, Any]) -> State:
     if hook.get("state") == "registering":
         return State("", "being set up", "Remit is introducing itself to PayPal. It takes moments.", **rest)
     return State("good", "set up", _taking(settings["mode"]), **rest)
+
+
+def _shut(gateway: str) -> str:
+    """After a restore without the keys of the machine before."""
+    return (
+        f"What was saved as the secret does not open on this machine, so nothing can be taken. Copy it from {gateway}"
+        " once more, and save it again."
+    )
 
 
 def _taking(mode: str) -> str:

@@ -41,7 +41,7 @@ def card_desk(remit: Remit) -> CardDesk:
         return CardDesk(is_open=False)
     mode = found["mode"]
     publishable_key = found[f"{mode}_publishable_key"]
-    if not (publishable_key and found[f"{mode}_secret_key"]):
+    if not (publishable_key and found[f"{mode}_secret_key"] and found["keys_open"]):
         return CardDesk(is_open=False)
     return CardDesk(
         is_open=True,
