@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from common.errors import Refused
+from common.errors import Conflict, Refused
 from common.runtime import Runtime
 from portal.models import User
 from portal.peers import Remit
@@ -27,8 +27,12 @@ def invite(runtime: Runtime, arguments: Sequence[str]) -> int:
         remit.billing.business()  # there is such a business
         name = wanted.name or wanted.email
         if wanted.client:
-            name = remit.billing.client(wanted.client)["name"]
-        found = inviting.ensure(runtime, wanted.business, wanted.role, wanted.email, name, wanted.client)
+            client = remit.billing.client(wanted.client)
+            name = client["name"]
+            if not users.is_theirs(wanted.email, client):
+                words = f"{name} is inactive, or has another address. Clients sign in with the one that they have."
+                raise Conflict("not_their_address", words)
+        found = inviting.ensure(runtime, remit, wanted.role, wanted.email, name, wanted.client)
         with runtime.database.write() as session:
             user = session.get_one(User, (found.business_id, found.user_id))
             user.is_operator = user.is_operator or wanted.operator

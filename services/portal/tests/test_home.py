@@ -17,7 +17,9 @@ ADA = {"type": "client", "id": "c1", "name": "Ada Lovelace"}
 
 @pytest.fixture
 def asked(others: Others) -> Others:
-    client = {"id": "c1", "name": "Ada Lovelace", "email": None, "status": "active", "inactive_on": None}
+    client = {
+        "id": "c1", "name": "Ada Lovelace", "email": "ada@home.example", "status": "active", "inactive_on": None,
+    }  # fmt: skip
     overview = {"client": client, "balance": BALANCE, "invoices": [INVOICE], "sessions": [SESSION]}
     others.tell("GET", "/clients/c1/overview", 200, overview)
     others.tell("GET", "/payments", 200, {"items": [PAYMENT], "next_cursor": "more"})

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from common.errors import Conflict
+from common.ids import new_id
 from portal.models import SignedIn, User
 from portal.usecases import team, users
 from portal.usecases.users import Person, person_of
@@ -15,6 +16,7 @@ from services.portal.tests.others import BALANCE, Others
 
 NEW = {"name": "Nina New", "email": "nina@harmony.example", "role": "staff"}
 TEAM = "/settings/team"
+ADA = {"id": "c1", "name": "Ada Lovelace", "email": "ada@home.example", "status": "active"}
 
 
 def mails(others: Others) -> list[dict[str, Any]]:
@@ -231,8 +233,7 @@ def test_a_client_is_invited(portal: Any, others: Others) -> None:
     assert (asked["key"], asked["body"]) == (again["key"], again["body"])  # notifications takes it once
     assert (asked["body"]["to"], asked["body"]["client_id"]) == ("ada@home.example", "c1")
     whole = {**BALANCE, "available_minor": 3000, "threshold_minor": 0, "owed_minor": 0, "credit_minor": 3000}
-    ada = {"id": "c1", "name": "Ada Lovelace", "email": "ada@home.example", "status": "active"}
-    overview = {"client": ada, "balance": whole, "invoices": [], "sessions": []}
+    overview = {"client": ADA, "balance": whole, "invoices": [], "sessions": []}
     others.tell("GET", "/clients/c1/overview", 200, overview)
     form = sam.get("/clients/c1").text.partition('action="/clients/c1/invite"')[2]
     assert re.search(r'name="attempt" value="[^"]+"', form.partition("</form>")[0])
@@ -245,8 +246,7 @@ def test_a_client_is_invited(portal: Any, others: Others) -> None:
     [({"email": None}, "has no e-mail address"), ({"status": "inactive"}, "is inactive, and cannot sign in")],
 )
 def test_a_client_who_cannot_be_invited(portal: Any, others: Others, client: dict[str, Any], words: str) -> None:
-    known = {"id": "c1", "name": "Ada Lovelace", "email": "ada@home.example", "status": "active"}
-    others.tell("GET", "/clients/c1", 200, {**known, **client})
+    others.tell("GET", "/clients/c1", 200, {**ADA, **client})
     refused = portal.staff().post("/clients/c1/invite", {}, page="/account")
     assert refused.status_code == 409
     assert words in refused.text
@@ -260,9 +260,70 @@ def test_a_client_does_not_invite(portal: Any) -> None:
 
 def test_a_household_signs_in_as_one(portal: Any, others: Others) -> None:
     portal.add("client", "ada@home.example", "c2")
+    others.tell("GET", "/clients/c2", 200, {**ADA, "id": "c2", "name": "Bob Lovelace"})
     refused = portal.staff().post("/clients/c1/invite", {}, page="/account")
     assert refused.status_code == 409
     assert "One address is one person" in refused.text
+
+
+def invite_ada(portal: Any, others: Others) -> str:
+    """The address of the link in the mail."""
+    assert portal.staff().post("/clients/c1/invite", {"attempt": new_id()}, page="/account").status_code == 303
+    return str(mails(others)[-1]["body"]["link"]).removeprefix(portal.runtime.settings.portal)
+
+
+def test_a_login_goes_with_the_client_to_a_corrected_address(portal: Any, others: Others) -> None:
+    """The first link went to a stranger, who used it."""
+    others.tell("GET", "/clients/c1", 200, {**ADA, "email": "typo@home.example"})
+    wrong, new = invite_ada(portal, others), {"password": "a long enough one", "again": "a long enough one"}
+    stranger = portal.visitor()
+    assert stranger.post(wrong, new, page=wrong).status_code == 200
+    assert stranger.sign_in("typo@home.example", "a long enough one").status_code == 303
+    assert stranger.get("/account").status_code == 200
+    unused = invite_ada(portal, others)
+
+    others.tell("GET", "/clients/c1", 200, ADA)
+    assert portal.visitor().sign_in("typo@home.example", "a long enough one").status_code == 401
+    right = invite_ada(portal, others)
+
+    assert stranger.get("/account").headers["Location"].startswith("/sign-in")
+    assert [portal.visitor().get(link).status_code for link in (wrong, unused, right)] == [404, 404, 200]
+    assert mails(others)[-1]["body"]["to"] == "ada@home.example"
+    assert portal.visitor().sign_in("ada@home.example", "a long enough one").status_code == 401  # not the stranger's
+    assert portal.visitor().post(right, new, page=right).status_code == 200
+    assert portal.visitor().sign_in("ada@home.example", "a long enough one").status_code == 303
+
+
+def test_a_session_ends_when_billing_has_another_address(portal: Any, others: Others) -> None:
+    ada = portal.client()
+    others.tell("GET", "/clients/c1", 200, {**ADA, "email": "new@home.example"})
+    others.tell("GET", "/clients/c1/overview", 200, {
+        "client": {**ADA, "email": "new@home.example"}, "balance": BALANCE, "invoices": [], "sessions": [],
+    })  # fmt: skip
+    assert ada.get("/home").headers["Location"].startswith("/sign-in")
+    assert portal.visitor().sign_in("ada@home.example").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "former", [{"status": "inactive"}, {"email": "elsewhere@home.example"}, {"email": None}, None],
+)  # fmt: skip
+def test_an_address_that_a_client_has_no_more_is_free(
+    portal: Any, others: Others, former: dict[str, Any] | None
+) -> None:
+    """Somebody was there twice, and the one of them that signed in was made inactive."""
+    portal.add("client", "ada@home.example", "c2")
+    others.tell("GET", "/clients/c2", 200 if former else 404, {**ADA, "id": "c2", **(former or {})})
+    invite_ada(portal, others)
+    assert user(portal, "ada@home.example").client_id == "c1"
+    assert portal.visitor().sign_in("ada@home.example").status_code == 401  # with the password of before
+
+
+def test_who_has_a_password_is_sent_a_link_for_a_new_one(portal: Any, others: Others) -> None:
+    portal.add("client", "ada@home.example", "c1")
+    sam = portal.staff()
+    done = sam.post("/clients/c1/invite", {"attempt": "a1"}, page="/account")
+    assert done.headers["Location"].startswith("/clients/c1?said=client_has_password")
+    assert mails(others)[-1]["body"]["kind"] == "password_reset"
 
 
 def test_when_somebody_was_seen(portal: Any) -> None:

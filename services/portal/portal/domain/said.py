@@ -12,6 +12,7 @@ SAID: dict[str, str] = {
     "client_active": "The client is active again.",
     "client_added": "The client was added.",
     "client_invited": "The invitation is on its way to the client by e-mail. The link in it works for a week.",
+    "client_has_password": "They sign in here already. A link for a new password is on its way; it works for one hour.",
     "client_inactive": "The client is inactive now.",
     "clients_added": "The clients of the file were added.",
     "credit_applied": "The credit was applied to the invoice.",

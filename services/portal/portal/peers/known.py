@@ -35,11 +35,11 @@ class Known:
     def remember(self, business_id: str, facts: dict[str, Any]) -> None:
         self._held[business_id] = (time.monotonic() + GOOD_FOR_SECONDS, facts)
 
-    def is_welcome(self, business_id: str, client_id: str) -> bool:
-        """Whether this client was active a moment ago."""
-        return self._welcome.get((business_id, client_id), 0.0) > time.monotonic()
+    def is_welcome(self, business_id: str, user_id: str) -> bool:
+        """Whether this client might come in a moment ago."""
+        return self._welcome.get((business_id, user_id), 0.0) > time.monotonic()
 
-    def welcome(self, business_id: str, client_id: str) -> None:
+    def welcome(self, business_id: str, user_id: str) -> None:
         if len(self._welcome) >= MAX_CLIENTS:  # they are asked for again
             self._welcome.clear()
-        self._welcome[business_id, client_id] = time.monotonic() + GOOD_FOR_SECONDS
+        self._welcome[business_id, user_id] = time.monotonic() + GOOD_FOR_SECONDS

@@ -24,7 +24,7 @@ PAYMENTS_SHOWN = 10
 def show() -> ResponseReturnValue:
     remit, client_id = edge.remit(), _client_id()
     overview = remit.billing.overview(client_id)
-    edge.keep_out_inactive(overview["client"]["status"])
+    edge.keep_out_former(overview["client"])
     desk = paying.card_desk(remit)
     if desk.for_clients:
         edge.takes_cards()

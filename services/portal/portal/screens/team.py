@@ -114,13 +114,14 @@ def mail_link(user_id: str) -> ResponseReturnValue:
 def invite_client(client_id: str) -> ResponseReturnValue:
     """Let a client sign in: a link goes to the address that billing has."""
     try:
-        inviting.invite_client(runtime(), edge.remit(), client_id, request.form.get("attempt", ""))
+        user = inviting.invite_client(runtime(), edge.remit(), client_id, request.form.get("attempt", ""))
     except (Conflict, Invalid, Unavailable) as refused:
         if refused.code == "billing_unavailable":
             raise
         status = 503 if isinstance(refused, Unavailable) else 409
         return render_template("client_not_invited.html", client_id=client_id, detail=refused.detail), status
-    return edge.done("clients.show", "client_invited", client_id=client_id)
+    said = "client_invited" if user.password_hash is None else "client_has_password"
+    return edge.done("clients.show", said, client_id=client_id)
 
 
 def _name(typed: str) -> str:

@@ -31,20 +31,22 @@ _room = BoundedSemaphore(100)
 
 
 def may_enter(remit: Remit, user: User) -> bool:
-    """An inactive client may not; billing knows. Raises Unavailable while it does not answer."""
+    """A client who is inactive, or has another address by now, may not; billing knows. Raises Unavailable while it
+    does not answer."""
     if user.client_id is None:
         return True
     try:
-        return bool(remit.billing.client(user.client_id)["status"] != "inactive")
+        return users.is_theirs(user.email, remit.billing.client(user.client_id))
     except NotFound:
         return False
 
 
-def ensure(runtime: Runtime, business_id: str, role: str, email: str, name: str, client_id: str | None = None) -> User:
+def ensure(runtime: Runtime, remit: Remit, role: str, email: str, name: str, client_id: str | None = None) -> User:
     """The user with this address, made if there is none. Raises Conflict, also for somebody who is disabled."""
+    former = _former_client(runtime, remit, email, client_id) if client_id else None
 
     def make(session: Session) -> User:
-        return users.ensure(session, business_id, role, email, name, client_id)
+        return users.ensure(session, remit.business_id, role, email, name, client_id, former)
 
     user = _written(runtime, make)
     if user.disabled_at is not None:
@@ -53,10 +55,19 @@ def ensure(runtime: Runtime, business_id: str, role: str, email: str, name: str,
     return user
 
 
+def _former_client(runtime: Runtime, remit: Remit, email: str, client_id: str) -> str | None:
+    """Another client who signed in at this address, and may not any more."""
+    with runtime.database.read() as session:
+        held = users.at(session, remit.business_id, email)
+    if held is None or held.client_id in (None, client_id) or may_enter(remit, held):
+        return None
+    return held.client_id
+
+
 def invite_member(runtime: Runtime, remit: Remit, role: str, email: str, name: str, attempt: str) -> User:
     """Add somebody to the team and mail them a link. Raises Conflict, Invalid, and Unavailable when nothing was mailed:
     the person is in the list all the same, and can be mailed from there."""
-    user = ensure(runtime, remit.business_id, role, email, name)
+    user = ensure(runtime, remit, role, email, name)
     if user.password_hash is not None:
         words = f"{user.email} signs in here already. Who forgot the password finds a link on the sign-in page."
         raise Conflict("already_here", words, [FieldError("email", words)])
@@ -71,7 +82,7 @@ def invite_client(runtime: Runtime, remit: Remit, client_id: str, attempt: str) 
         raise Conflict("client_inactive", f"{client['name']} is inactive, and cannot sign in. Make them active first.")
     if not client.get("email"):
         raise Conflict("client_without_address", f"{client['name']} has no e-mail address. Add one first.")
-    user = ensure(runtime, remit.business_id, "client", client["email"], client["name"], client["id"])
+    user = ensure(runtime, remit, "client", client["email"], client["name"], client["id"])
     mail_link(runtime, remit, user, attempt)
     return user
 
