@@ -235,6 +235,12 @@ def read_jwks(path: Path) -> dict[str, tuple[Ed25519PublicKey, dict[str, Any]]]:
     return keys
 
 
+def keys_of(jwks_file: Path, caller: str) -> list[Ed25519PublicKey]:
+    """The public keys that a caller signs with, or has signed with and are not retired yet."""
+    found = read_jwks(jwks_file).values()
+    return [key for key, limits in found if caller in (limits.get("callers") or [])]
+
+
 # What each service's own key may do: the least that its calls to the others need.
 SERVICE_LIMITS: dict[str, list[str]] = {
     "payments": ["billing:read", "notifications:write"],

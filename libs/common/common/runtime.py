@@ -50,9 +50,14 @@ class Runtime:
         )
         return cls(service, settings, database, metrics_dir)
 
+    @property
+    def jwks(self) -> Path:
+        """The file with everybody's public keys, which changes while we run."""
+        return self._key_file(self.settings.auth_jwks_file, "jwks.json", "AUTH_JWKS_FILE")
+
     @cached_property
     def verifier(self) -> Verifier:
-        return Verifier(self._key_file(self.settings.auth_jwks_file, "jwks.json", "AUTH_JWKS_FILE"))
+        return Verifier(self.jwks)
 
     @cached_property
     def signer(self) -> Signer:

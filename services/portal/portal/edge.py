@@ -6,7 +6,7 @@ A screen declares whom it is for with `@screen(...)`; without roles it is open. 
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from portal.peers.known import Known
 from portal.peers.operations import Operations
 from portal.usecases import sessions
 from portal.usecases.marks import fits, mark
-from portal.usecases.users import Person
+from portal.usecases.users import Person, is_theirs
 
 __all__ = ["ADMINISTRATOR", "CLIENT", "OPERATOR", "STAFF"]
 
@@ -64,7 +64,7 @@ class SignInFirst(Exception):
 
 
 def screen(*roles: str, tells_standing: bool = False) -> Callable[[View], View]:
-    """Declare whom a view is for. `tells_standing`: it learns the client's status anyway, and calls `keep_out_inactive`
+    """Declare whom a view is for. `tells_standing`: it learns the client's status anyway, and calls `keep_out_former`
     itself; before other views that is done for them."""
 
     def declare(view: View) -> View:
@@ -125,15 +125,15 @@ def operations(service: str) -> Operations:
     return Operations(remit(), service)
 
 
-def keep_out_inactive(status: str) -> None:
-    """A client who became inactive is signed out everywhere, at the next page. Raises SignInFirst."""
+def keep_out_former(client: Mapping[str, Any] | None) -> None:
+    """A client who became inactive, has another address by now or is not there any more is signed out everywhere, at
+    the next page. Raises SignInFirst."""
     who = person()
-    if status == "inactive":
+    if client is None or not is_theirs(who.email, client):
         with runtime().database.write() as session:
             sessions.end_all(session, who)
         raise SignInFirst(request.path)
-    if who.client_id is not None:
-        known().welcome(who.business_id, who.client_id)
+    known().welcome(who.business_id, who.user_id)
 
 
 def known() -> Known:
@@ -214,7 +214,8 @@ def leaves_for(url: str) -> None:
 
 
 def session_token() -> str | None:
-    return request.cookies.get(_cookie("session"))
+    token = request.cookies.get(_cookie("session"))
+    return token if token and "\0" not in token else None  # a quoted one may hold it, and PostgreSQL takes none
 
 
 def sign_in(response: Response, token: str) -> Response:
@@ -260,7 +261,7 @@ def _check() -> None:
     if request.method not in SAFE_METHODS and view is not None and not is_formless:
         given = request.form.get("csrf") or request.headers.get("X-CSRF-Token") or ""
         held = session_token() or request.cookies.get(_cookie("visitor"))
-        if held is None or not fits(runtime().signer, "form", held, given):
+        if held is None or not fits(runtime(), "form", held, given):
             words = "This form is too old, or did not come from this page. Open the page again and repeat it."
             raise Forbidden("form_not_ours", words)
         refuse_nul(any("\0" in value for values in request.form.listvalues() for value in values))
@@ -276,15 +277,16 @@ def _check() -> None:
 
 def _ask_standing(who: Person) -> None:
     """Asked at most every half minute for one client; while billing is away they stay in."""
-    if who.client_id is None or known().is_welcome(who.business_id, who.client_id):
+    if who.client_id is None or known().is_welcome(who.business_id, who.user_id):
         return
+    client = None
     try:
-        status = str(remit().billing.client(who.client_id)["status"])
+        client = remit().billing.client(who.client_id)
     except NotFound:
-        status = "inactive"
+        pass  # there is no such client any more
     except Refused:
         return
-    keep_out_inactive(status)
+    keep_out_former(client)
 
 
 def _protect(response: Response) -> Response:

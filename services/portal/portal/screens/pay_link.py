@@ -66,10 +66,8 @@ def paid() -> ResponseReturnValue:
 
 def opened(query: str) -> tuple[PayLink, Remit]:
     """The link, and the others' APIs as its client. Raises NotFound for one that cannot be used."""
-    settings = runtime().settings
-    jwks_file = settings.auth_jwks_file or settings.var_dir / "keys" / "jwks.json"
     try:
-        link = pay_link.verify(query, read_jwks(jwks_file))
+        link = pay_link.verify(query, read_jwks(runtime().jwks))
     except pay_link.LinkBroken as broken:
         words = f"This link cannot be used: {broken}. Ask the business for a new one."
         raise NotFound("link_broken", words) from None

@@ -76,7 +76,7 @@ def choose() -> ResponseReturnValue:
     """Which business, of those whose password was just shown to be right in this browser."""
     value, _, signature = request.form.get("choice", "").rpartition("~")
     business_id, user_id, until, visitor = [*value.split("/"), "", "", "", ""][:4]
-    good = fits(runtime().signer, "choice", value, signature) and visitor == edge.visitor()
+    good = fits(runtime(), "choice", value, signature) and visitor == edge.visitor()
     if not good or int(until) < time.time():
         return render_template("sign_in.html", email="", next=_next(), problem="Please sign in again."), 401
     return _enter(business_id, user_id)
@@ -154,7 +154,7 @@ def forgotten() -> ResponseReturnValue:
 def welcome() -> ResponseReturnValue:
     invitation = _invitation()
     with confined(invitation[0]), runtime().database.read() as session:
-        user = users.invited(session, runtime().signer, *invitation)
+        user = users.invited(session, runtime(), *invitation)
     return render_template("welcome.html", user=user, problem=None)
 
 
@@ -163,7 +163,7 @@ def welcome() -> ResponseReturnValue:
 def set_password() -> ResponseReturnValue:
     password, invitation = request.form.get("password", ""), _invitation()
     with confined(invitation[0]), runtime().database.write() as session:
-        user = users.invited(session, runtime().signer, *invitation)
+        user = users.invited(session, runtime(), *invitation)
         if password != request.form.get("again", ""):
             problem = "The two are not the same."
             return render_template("welcome.html", user=user, problem=problem), 422

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, time
 from typing import TypeVar
 
+from common.clock import FIRST_DAY, LAST_DAY
 from common.errors import FieldError, Invalid, Refused
 from common.money import MoneyError, check_amount, parse_major
 
@@ -99,9 +100,12 @@ def day(typed: str) -> date:
     if not typed:
         raise ValueError("Say on which day.")
     try:
-        return date.fromisoformat(typed)
+        found = date.fromisoformat(typed)
     except ValueError:
         raise ValueError("Write the day as year-month-day, such as 2026-03-31.") from None
+    if not FIRST_DAY <= found <= LAST_DAY:
+        raise ValueError(f"Choose a day from {FIRST_DAY.year} to {LAST_DAY.year}.")
+    return found
 
 
 def clock_time(typed: str) -> time:

@@ -93,7 +93,8 @@ def make(
     secret = "remit_secret_" + hashlib.sha256(mark(signer, "team-key", said).encode()).hexdigest()[:40]
     held = session.get(TeamKey, (by.business_id, key_id))
     if held is not None:
-        if held.revoked_at is not None or held.made_at + SHOWN_AGAIN < clock.now():
+        is_shown_again = held.made_at + SHOWN_AGAIN >= clock.now() and held.secret_digest == _digest(secret)
+        if held.revoked_at is not None or not is_shown_again:
             words = f"“{held.name}” was made already, and its secret is not shown again. Make a new one if it is lost."
             raise Conflict("token_made", words)
         return Made(key_id, secret, held.name)

@@ -2,14 +2,15 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from common import clock
@@ -18,6 +19,7 @@ from common.context import seeking
 from common.db import Database
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from common.ids import new_id
+from common.runtime import Runtime
 from portal.models import Invitation, SignedIn, User
 from portal.usecases.marks import fits, mark
 
@@ -85,15 +87,41 @@ def by_email(database: Database, email: str, *, with_password: bool = True) -> S
         return session.scalars(found.order_by(User.business_id).limit(MAX_BUSINESSES)).all()
 
 
-def ensure(session: Session, business_id: str, role: str, email: str, name: str, client_id: str | None) -> User:
-    """The user with this address, made if there is none. Raises Conflict when it is somebody else's."""
+def at(session: Session, business_id: str, email: str) -> User | None:
+    """The user of a business with this address, also one who is disabled."""
+    return session.scalar(_of_business(business_id).where(User.email_folded == fold(email)))
+
+
+def is_theirs(email: str, client: Mapping[str, Any]) -> bool:
+    """Whether whoever has this address may sign in as the client, as billing knows them: it is the client's, who is
+    not inactive."""
+    return client["status"] != "inactive" and fold(email) == fold(client["email"] or "")
+
+
+def ensure(
+    session: Session, business_id: str, role: str, email: str, name: str, client_id: str | None,
+    former: str | None = None,
+) -> User:  # fmt: skip
+    """The user with this address, made if there is none. Raises Conflict when it is somebody else's.
+
+    A client's login goes with the client to a new address. `former` names a client whose address it was, and is not
+    any more: the login becomes `client_id`'s. Whoever had it until then knows no way in."""
     if role not in ROLES or (role == "client") != (client_id is not None):
         raise Invalid("role_wrong", "A client, and only a client, names which client of the business they are.")
-    held = session.scalar(select(User).where(User.business_id == business_id, User.email_folded == fold(email)))
-    if held is not None:
-        if (held.role, held.client_id) != (role, client_id):
+    held = at(session, business_id, email)
+    if held is not None and (held.role, held.client_id) != (role, client_id):
+        if held.client_id is None or held.client_id != former:
             words = f"{held.email} already signs in here as {ROLE_WORDS[held.role]}. One address is one person."
             raise Conflict("email_taken", words, [FieldError("email", words)])
+        _let_go(session, held)
+        held.client_id, held.name, held.disabled_at = client_id, name, None
+    for other in _at_other_addresses(session, business_id, client_id, email):
+        _let_go(session, other)
+        if held is None:
+            held, other.email, other.email_folded, other.name = other, email.strip(), fold(email), name
+        else:
+            other.disabled_at = other.disabled_at or clock.now()
+    if held is not None:
         return held
     made = User(
         business_id=business_id, user_id=new_id(), role=role, client_id=client_id, name=name, email=email.strip(),
@@ -102,6 +130,30 @@ def ensure(session: Session, business_id: str, role: str, email: str, name: str,
     session.add(made)
     session.flush()
     return made
+
+
+def _of_business(business_id: str) -> Select[User]:
+    return select(User).where(User.business_id == business_id)
+
+
+def _at_other_addresses(session: Session, business_id: str, client_id: str | None, email: str) -> Sequence[User]:
+    """A client's logins at addresses that were theirs; who is let in first."""
+    if client_id is None:
+        return []
+    found = _of_business(business_id).where(User.client_id == client_id, User.email_folded != fold(email))
+    return session.scalars(found.order_by(User.disabled_at.is_not(None), User.created_at)).all()
+
+
+def _let_go(session: Session, user: User) -> None:
+    """End every way in: the password, links that set one, and sessions."""
+    user.password_hash = None
+    _end_links_and_sessions(session, user)
+
+
+def _end_links_and_sessions(session: Session, user: User) -> None:
+    session.execute(delete(SignedIn).where(SignedIn.business_id == user.business_id, SignedIn.user_id == user.user_id))
+    mine = (Invitation.business_id == user.business_id, Invitation.user_id == user.user_id)
+    session.execute(update(Invitation).where(*mine, Invitation.used_at.is_(None)).values(used_at=clock.now()))
 
 
 def set_password(session: Session, user: User, password: str) -> None:
@@ -116,9 +168,7 @@ def set_password(session: Session, user: User, password: str) -> None:
     if words is not None:
         raise Invalid("password_weak", words, [FieldError("password", words)])
     user.password_hash = _hasher.hash(password)
-    session.execute(delete(SignedIn).where(SignedIn.business_id == user.business_id, SignedIn.user_id == user.user_id))
-    mine = (Invitation.business_id == user.business_id, Invitation.user_id == user.user_id)
-    session.execute(update(Invitation).where(*mine, Invitation.used_at.is_(None)).values(used_at=clock.now()))
+    _end_links_and_sessions(session, user)
 
 
 @dataclass(frozen=True)
@@ -152,10 +202,10 @@ def link(
     return Link(f"{portal_url}/welcome?{urlencode(facts)}", row.until)
 
 
-def invited(session: Session, signer: Signer, business_id: str, invitation_id: str, signature: str) -> User:
+def invited(session: Session, runtime: Runtime, business_id: str, invitation_id: str, signature: str) -> User:
     """Whose link it is. Raises NotFound when it is changed, used, or too old. A password that is set ends it."""
     row = None
-    if fits(signer, "invite", f"{business_id}/{invitation_id}", signature):
+    if fits(runtime, "invite", f"{business_id}/{invitation_id}", signature):
         row = session.get(Invitation, (business_id, invitation_id), with_for_update=True)
     user = session.get(User, (business_id, row.user_id)) if row is not None else None
     is_over = row is None or row.used_at is not None or row.until < clock.now()
