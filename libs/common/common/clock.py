@@ -9,6 +9,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 OFFSET_READ_SECONDS = 0.2
+# Days beyond these are slips of the pen, and near the ends of the calendar no zone can be reckoned with.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -43,7 +44,8 @@ def make_app(runtime: Runtime) -> Flask:
     )
     app.jinja_env.tests["missing"] = lambda found: isinstance(found, edge.Missing)
     app.jinja_env.globals.update(
-        csrf_token=edge.csrf_token, person=edge.person_or_none, menu_of=menu_of, here=_here, said=_said,
+        csrf_token=edge.csrf_token, person=edge.person_or_none, menu_of=menu_of, here=_here, alike=_alike,
+        said=_said,
         stripe_js_url=settings.js_url, support_contact=settings.support_contact,
     )  # fmt: skip
     app.context_processor(lambda: {"business": edge.business_or_none()})
@@ -65,7 +67,17 @@ def _here(**changes: Any) -> str:
     query = {**request.args.to_dict(), **changes}
     query.pop("said", None)
     query = {name: value for name, value in query.items() if value not in (None, "")}
-    return url_for(str(request.endpoint), **{**(request.view_args or {}), **query})
+    return _asked(url_for(str(request.endpoint), **(request.view_args or {})), query)
+
+
+def _alike(endpoint: str) -> str:
+    """Another page, with the query of the one one is on."""
+    return _asked(url_for(endpoint), request.args.to_dict())
+
+
+def _asked(path: str, query: dict[str, Any]) -> str:
+    """With a query whose names are the visitor's: to url_for some would mean something."""
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _said() -> str | None:
@@ -104,6 +116,7 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
+        g.setdefault("person", None)  # it may be who they are that could not be found out: the page does without
         if is_unavailable(error) or is_contended(error):
             detail = "Remit is busy. Nothing was changed; try again in a moment."
             return _page(503, "Just a moment", detail, is_ours=True)

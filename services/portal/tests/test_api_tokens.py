@@ -182,6 +182,7 @@ def test_an_expired_token_is_exchanged_no_more(portal: Portal) -> None:
         ({"scope": ["operator", "operations:write", "gateway:settings"]}, "Choose at least one thing"),
         ({"last_day": "2020-01-01"}, "Choose today or a later day"),
         ({"last_day": "soon"}, "year-month-day"),
+        ({"last_day": "9999-12-31"}, "Choose a day from 1900 to 2999."),
     ],
 )
 def test_what_is_wrong_makes_none_and_is_said(portal: Portal, form: dict[str, Any], words: str) -> None:

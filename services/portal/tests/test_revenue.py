@@ -64,8 +64,14 @@ def test_figures_as_a_file(portal: Any, others: Others, by: str, asked: str) -> 
 
 
 def test_bad_days_are_said(portal: Any, others: Others) -> None:
-    page = portal.staff().get("/revenue?from=yesterday")
-    assert (page.status_code, "Write the day as year-month-day" in page.text) == (422, True)
+    sam = portal.staff()
+    for query, words in (
+        ("from=yesterday", "Write the day as year-month-day"),
+        ("from=9999-12-01&to=9999-12-31", "Choose a day from 1900 to 2999."),
+        ("from=0001-01-01&to=0001-01-08", "Choose a day from 1900 to 2999."),
+    ):
+        page = sam.get(f"/revenue?{query}")
+        assert (page.status_code, words in page.text) == (422, True)
     assert questions(others) == []
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from common import clock
+from common.auth import retire_keys, rotate_key
+from common.db import Database
 from common.testing import eventually
 from portal.commands import invite
 from portal.models import SignedIn, User
@@ -99,6 +102,36 @@ def test_a_forged_form_is_refused(portal: Any) -> None:
     assert portal.service.app.test_client().post("/sign-in", data=data).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/account", "/clients"])
+def test_while_the_database_is_away_a_page_says_so(portal: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    sam = portal.staff()
+
+    def away(_database: Database) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("server closed the connection"), connection_invalidated=True)
+
+    monkeypatch.setattr(Database, "read", away)
+    page = sam.get(path)
+    assert page.status_code == 503
+    assert "Just a moment" in page.text
+
+
+@pytest.mark.broker
+def test_a_cookie_that_is_no_text(postgresql_url: str, tmp_path: Path, others: Others) -> None:
+    portal = Portal(tmp_path / "portal", others, DATABASE_URL=postgresql_url)
+    visitor = portal.visitor()
+    visitor.http.set_cookie("remit-session", "b1.\0x")
+    answer = visitor.get("/account")
+    portal.service.close()
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_method", "_anchor", "_external", "values"])
+def test_names_in_the_address_do_not_steer_links(portal: Any, name: str) -> None:
+    page = portal.administrator().get(f"/settings/team?{name}=x&sort=name")
+    assert page.status_code == 200
+    assert f'href="/settings/team?{name}=x&amp;sort=-name"' in page.text
+
+
 def test_an_inactive_client_stays_out(portal: Any, others: Others) -> None:
     ada = portal.client()
     gone = {"id": "c1", "name": "Ada", "status": "inactive"}
@@ -165,11 +198,29 @@ def test_an_invitation_ends(portal: Any, capsys: pytest.CaptureFixture[str], mon
     assert portal.visitor().get(path).status_code == 404
 
 
+def test_links_and_open_forms_outlive_a_rotation(portal: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    invite(portal.runtime, ["--business", "b1", "--email", "sam@harmony.example", "--role", "staff"])
+    path = capsys.readouterr().out.strip().removeprefix(portal.runtime.settings.portal)
+    sam = portal.visitor()
+    form = re.search(r'name="csrf" value="([^"]+)"', sam.get(path).text)
+    assert form is not None
+    keys = portal.runtime.settings.var_dir / "keys"
+    rotate_key(keys, "portal")
+    portal.runtime.__dict__.pop("signer", None)  # as after a start
+    assert portal.visitor().get(path).status_code == 200
+    new = {"password": "a long enough one", "again": "a long enough one", "csrf": form[1]}
+    assert sam.http.post(path, data=new).status_code == 200
+    retire_keys(keys, "portal")
+    assert portal.visitor().get(path).status_code == 404
+    assert sam.http.post("/sign-in", data={"csrf": form[1]}).status_code == 403
+
+
 def test_who_cannot_be_invited(portal: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["--role", "client"],
         ["--role", "staff", "--client", "c1"],
         ["--role", "client", "--client", "no"],
+        ["--role", "client", "--client", "c1"],  # it is not their address
     ):
         assert invite(portal.runtime, ["--business", "b1", "--email", "a@b.example", *arguments]) == 1
     assert "error" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
 
+from common.clock import FIRST_DAY, LAST_DAY
 from common.money import CURRENCIES, MAX_AMOUNT_MINOR, MAX_SUM_MINOR
 from common.text import clean_line, clean_text
 
@@ -45,8 +46,7 @@ OptionalText = Annotated[
 Email = Annotated[str, Field(max_length=254), AfterValidator(check_email)]
 OptionalEmail = Annotated[Email | None, BeforeValidator(_blank_is_none)]
 Currency = Annotated[str, AfterValidator(check_currency), Field(examples=["USD"])]
-# Days beyond these are slips of the pen, and near the ends of the calendar no zone can be reckoned with.
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w-]+$")]
 
 

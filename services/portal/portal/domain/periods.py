@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from common.clock import FIRST_DAY, LAST_DAY
 from common.errors import FieldError, Invalid
 
 LONGEST_DAYS = 3_660
@@ -107,9 +108,12 @@ def _following(start: date, name: str) -> date:
 
 def _day(written: str, field: str) -> date:
     try:
-        return date.fromisoformat(written)
+        found = date.fromisoformat(written)
     except ValueError:
         raise _wrong(field, "Write the day as year-month-day, such as 2026-11-25.") from None
+    if not FIRST_DAY <= found <= LAST_DAY:
+        raise _wrong(field, f"Choose a day from {FIRST_DAY.year} to {LAST_DAY.year}.")
+    return found
 
 
 def _wrong(field: str, words: str) -> Invalid:
