@@ -9,6 +9,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 from common.jobs import GiveUp, TryLater
 
 TIMEOUT_SECONDS = 10
@@ -82,6 +84,10 @@ class MailServer:
                 raise self._judged(code, answer) from error
             except smtplib.SMTPResponseException as error:
                 raise self._judged(error.smtp_code, error.smtp_error) from error
+            except smtplib.SMTPNotSupportedError as error:  # found out before anything was said to it
+                raise GiveUp(
+                    "the mail server takes no addresses with letters other than a to z before the @"
+                ) from error
             except (OSError, smtplib.SMTPException) as error:
                 self._drop()
                 raise TryLater(f"the mail server does not answer: {type(error).__name__}") from error
@@ -136,6 +142,12 @@ class MailServer:
 
 
 def address(name: str, email: str) -> Address:
-    """A header address; line breaks in the name cannot start a header of their own."""
+    """A header address; line breaks in the name cannot start a header of their own. A domain in other letters is
+    written as every mail server takes it. Raises GiveUp for one that cannot be."""
     user, _, domain = email.rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except idna.IDNAError as error:
+            raise GiveUp(f"{domain} is no domain that mail can go to: {error}") from error
     return Address(display_name=" ".join(name.split()), username=user, domain=domain)

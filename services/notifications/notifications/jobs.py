@@ -30,6 +30,8 @@ def send(runtime: Runtime, call: Call) -> None:
         own = emails.own_words_of(session.get(EmailTexts, (call.business_id, email.kind)))
     if business is None:
         raise TryLater("the business is not known here yet")
+    if emails.has_lost_its_link(email):
+        raise GiveUp("its link was erased when it ended; whoever asked for this mail can ask for a new one")
     facts = _completed(runtime, call.business_id, orjson.loads(email.facts))
     if "good_until" in facts and datetime.fromisoformat(facts["good_until"]) <= clock.now():
         raise GiveUp("its link was over before the mail could be sent")
@@ -90,4 +92,11 @@ def _server(url: str) -> MailServer:
     return MailServer(url)
 
 
-JOBS = [Job(kind=emails.JOB, call=send, done=emails.sent, failed=emails.failed, delayed=emails.delayed)]
+# The last try is some 13 hours after the first: a mail server that is away for an evening loses no receipt.
+MOST_ATTEMPTS = 24
+JOBS = [
+    Job(
+        kind=emails.JOB, call=send, done=emails.sent, failed=emails.failed, delayed=emails.delayed,
+        max_attempts=MOST_ATTEMPTS,
+    )
+]  # fmt: skip

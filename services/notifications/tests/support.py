@@ -6,8 +6,10 @@ from typing import Any
 
 import requests
 
+from common import jobs
 from common.jobs import JobLoop
 from common.testing import ServiceUnderTest
+from notifications.usecases.emails import JOB
 from sandbox.box import Sandbox
 
 B = "/v1/businesses/b1"
@@ -46,6 +48,12 @@ class _Answer(BaseHTTPRequestHandler):
 
 def send_due(subject: ServiceUnderTest) -> int:
     return JobLoop("notifications", subject.runtime.database, subject.runtime.service.jobs, subject.runtime).run_due()
+
+
+def operate(subject: ServiceUnderTest, email_id: str) -> None:
+    """What an operator does with a call that failed."""
+    with subject.runtime.database.write() as session:
+        assert jobs.retry(session, JOB, email_id)
 
 
 def emails(subject: ServiceUnderTest, query: str = "") -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any, get_args
 
 import pytest
+import requests
 
 from common.events.billing import BalanceBelowThreshold, ClientRegistered, ClientUpdated
 from common.events.notifications import EmailFailed, EmailSent
@@ -12,7 +13,7 @@ from common.inbox import Delivery
 from common.testing import ServiceUnderTest
 from notifications.domain.kinds import KINDS, KindName
 from sandbox.box import Sandbox
-from services.notifications.tests.support import PDF, B, emails, inbox, send_due
+from services.notifications.tests.support import PDF, B, emails, inbox, operate, send_due
 
 FACTS: dict[str, Any] = {
     "business_id": "b1",
@@ -109,8 +110,6 @@ def test_a_client_not_heard_of_yet_is_waited_for(notifications: ServiceUnderTest
 def test_what_the_mail_server_says_is_shown(
     notifications: ServiceUnderTest, mailbox: Sandbox, code: int, status: str
 ) -> None:
-    import requests
-
     fault = {"mail": {"fail_next": 1, "code": code}}
     assert requests.put(f"{mailbox.web_url}/faults", json=fault, timeout=5).ok
     notifications.take(recorded())
@@ -125,6 +124,26 @@ def test_what_the_mail_server_says_is_shown(
         assert emails(notifications)[0]["status"] == "sent"
         (mail,) = inbox(mailbox)
         assert mail["Message-ID"] == kept["message_id"]
+
+
+def test_what_an_operator_has_tried_again_may_be_resent_as_well(
+    notifications: ServiceUnderTest, mailbox: Sandbox
+) -> None:
+    fault = {"mail": {"fail_next": 2, "code": 550}}
+    requests.put(f"{mailbox.web_url}/faults", json=fault, timeout=5)
+    notifications.take(recorded())
+    send_due(notifications)
+    (kept,) = emails(notifications)
+    operate(notifications, kept["id"])
+    assert notifications.call("POST", f"{B}/emails/{kept['id']}/resend").status_code == 202
+    assert notifications.call("POST", f"{B}/emails/{kept['id']}/resend").json["code"] == "already_queued"
+    assert send_due(notifications) == 1
+    assert emails(notifications)[0]["status"] == "failed"
+
+    requests.put(f"{mailbox.web_url}/faults", json={"mail": {"fail_next": 1, "code": 451}}, timeout=5)
+    operate(notifications, kept["id"])
+    send_due(notifications)
+    assert emails(notifications)[0]["status"] == "queued"  # it is put off, and no longer ended
 
 
 def test_resending_and_looking(notifications: ServiceUnderTest, mailbox: Sandbox) -> None:

@@ -12,7 +12,7 @@ from common.events.notifications import EmailFailed, EmailSent
 from common.testing import ServiceUnderTest
 from notifications.models import Email
 from sandbox.box import Sandbox
-from services.notifications.tests.support import B, emails, html_of, inbox, send_due, text_of
+from services.notifications.tests.support import B, emails, html_of, inbox, operate, send_due, text_of
 
 SUBJECTS = {"invitation": "Your invitation to Studio", "password_reset": "A new password for Studio"}
 
@@ -56,6 +56,14 @@ def test_a_link_that_nobody_took_is_erased_as_well(notifications: ServiceUnderTe
     with notifications.emits(EmailFailed):
         send_due(notifications)
     assert "s3cret" not in facts_of(notifications)
+    (failed,) = emails(notifications)
+    assert "550" in failed["reason"]
+    before = len(notifications.emitted())
+    operate(notifications, failed["id"])  # as all that failed may be, at once
+    send_due(notifications)
+    assert emails(notifications) == [failed]
+    assert len(notifications.emitted()) == before
+    assert inbox(mailbox) == []
 
 
 def test_a_link_that_is_over_is_not_mailed(

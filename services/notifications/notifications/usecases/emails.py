@@ -125,8 +125,8 @@ def resend(session: Session, business_id: str, email_id: str) -> Email:
         raise Conflict("already_queued", "This mail is on its way already.")
     email.state, email.reason = "queued", None
     session.flush()
-    if not jobs.retry(session, JOB, email_id):
-        jobs.add(session, [(JOB, email_id, business_id, {})])
+    if not jobs.retry(session, JOB, email_id):  # there is none any more, or an operator has made it due already
+        jobs.add_if_new(session, (JOB, email_id, business_id, {}))
     return email
 
 
@@ -142,17 +142,25 @@ def sent(session: Session, call: Call, _answer: Any) -> None:
 def delayed(session: Session, call: Call, reason: str) -> None:
     """Record an attempt that will be repeated."""
     email = find(session, call.business_id, call.key)
-    email.attempts, email.reason = email.attempts + 1, reason[:2000]
+    email.state, email.attempts, email.reason = "queued", email.attempts + 1, reason[:2000]
     session.flush()
 
 
 def failed(session: Session, call: Call, reason: str) -> None:
     """Record that it will not be tried again."""
     email = find(session, call.business_id, call.key)
+    if email.state == "failed" and has_lost_its_link(email):
+        return  # an operator had it tried once more: why it failed stays what it was
     email.state, email.attempts, email.reason = "failed", email.attempts + 1, reason[:2000]
     _erase_secret(email)
     session.flush()
     emit(session, "notifications", [EmailFailed(**_facts(email), reason=reason[:500])])
+
+
+def has_lost_its_link(email: Email) -> bool:
+    """Whether it had ended before, and what it opened was erased: there is nothing to send any more."""
+    link = KINDS[email.kind].erased
+    return link is not None and link not in orjson.loads(email.facts)
 
 
 def _erase_secret(email: Email) -> None:
