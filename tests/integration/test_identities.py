@@ -34,7 +34,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     remit = Embedded(tmp_path_factory.mktemp("house"), demo=True)
     facts = lived_in(remit)
     other = _second_business(remit)
-    zoe = remit.call("POST", "billing", "/clients", other, json={"name": "Zoe Other"}).json()["id"]
+    zoe = remit.call(
+        "POST", "billing", "/clients", other, json={"name": "Zoe Other", "email": "zoe@other.example"}
+    ).json()["id"]
     bela = remit.client_called("Béla")
     strangers = {
         "nobody": Visitor(remit.url("portal")),
