@@ -34,7 +34,7 @@ from common.web.fields import (
 from common.web.paging import decode_cursor, page
 from payments.domain.payment import NewPayment, Sent
 from payments.reports import payments as reports
-from payments.usecases import duplicates, payments, refunds
+from payments.usecases import duplicates, locks, payments, refunds
 
 api = APIBlueprint("payments", __name__, abp_tags=[Tag(name="Payments")], abp_security=[{"bearer": []}])
 
@@ -281,6 +281,7 @@ def list_disputes(path: PaymentPath) -> dict[str, Any]:
 
 def _refuse_duplicate(business_id: str, body: PaymentBody) -> None:
     today = clock.today(directory(business_id).business().time_zone)
+    locks.hold_recording(session(), business_id)
     found = duplicates.probable(session(), business_id, [body.to_new()], [body.client_id], today)
     if found:
         raise Conflict(

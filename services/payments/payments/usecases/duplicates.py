@@ -12,6 +12,7 @@ from common.errors import Conflict
 from payments.domain import payment as rules
 from payments.domain.payment import NewPayment
 from payments.models import Payment
+from payments.usecases import locks
 
 
 def refuse_probable(
@@ -25,6 +26,7 @@ def refuse_probable(
 ) -> None:
     """Raise Conflict `probable_duplicates` with each new payment that resembles a recorded one, and with
     `check_repeats` each that resembles one before it."""
+    locks.hold_recording(session, business_id)
     duplicates = probable(session, business_id, new, client_ids, today)
     if check_repeats:
         twice = repeats(new, client_ids, today)

@@ -1,6 +1,8 @@
-"""Locks on what has no row yet: money at a gateway before it is recorded, an invoice's number before it is known."""
+"""Locks on what has no row yet: money at a gateway before it is recorded, an invoice's number before it is known,
+payments that another request is about to record."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -13,13 +15,28 @@ LOCK_WAIT = "150ms"
 def hold(session: Session, names: Iterable[Sequence[str]]) -> None:
     """Serialise what is done about these, up to the commit. Numbers of invoices are held before payments, and each in
     one call, so that callers wait for each other in one order."""
-    if session.get_bind().dialect.name != "postgresql":
-        return  # SQLite has one writer
+    if not _has_many_writers(session):
+        return
     wanted = sorted({"\n".join(name) for name in names})
     if not wanted:
         return
     waits = session.scalar(select(func.current_setting("lock_timeout")))
     session.execute(select(func.set_config("lock_timeout", LOCK_WAIT, True)))
-    name = func.unnest(bindparam(None, wanted, ARRAY(Text))).column_valued("name")
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    _take(session, func.unnest(bindparam(None, wanted, ARRAY(Text))).column_valued("name"))
     session.execute(select(func.set_config("lock_timeout", waits, True)))
+
+
+def hold_recording(session: Session, business_id: str) -> None:
+    """Serialise what looks for duplicates in a business before it records, up to the commit: twins that look at once
+    find nothing. It is held before the receipts' counter, and waited for as long as that is."""
+    if _has_many_writers(session):
+        _take(session, "\n".join(("recording", business_id)))
+
+
+def _has_many_writers(session: Session) -> bool:
+    """SQLite has one, from the beginning of its transaction."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _take(session: Session, name: Any) -> None:
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
