@@ -98,9 +98,11 @@ An operator's token, good for 30 days (`make token` prints more):
 Try next, in another terminal:
   1. TOKEN=$({read})
      Record 200 payments from a file:
-     curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' --data @examples/clients.json \\
+     curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+       -H 'Idempotency-Key: example-clients' --data @examples/clients.json \\
        {endpoints["billing"]}{api}/clients/batch | head -c 300; echo
-     curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: text/csv' --data-binary @examples/payments.csv \\
+     curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: text/csv' \\
+       -H 'Idempotency-Key: example-payments' --data-binary @examples/payments.csv \\
        {endpoints["payments"]}{api}/payments/batch | head -c 300; echo
   2. See who has money left and who owes, and what each service brought in:
      curl -s -H "Authorization: Bearer $TOKEN" '{endpoints["billing"]}{api}/balances?sort=-balance&limit=5'
