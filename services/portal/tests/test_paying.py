@@ -1,5 +1,6 @@
 """Paying: what is begun for whom, what the answers say, and pay links."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -9,6 +10,7 @@ from common import auth
 from common.pay_link import PayLinks
 from portal.domain import outcomes
 from services.portal.tests.others import BUSINESS, INTENT, INVOICE, STRIPE, Others
+from services.portal.tests.support import Portal
 
 JSON = {"Accept": "application/json"}
 PAYMENT = {
@@ -285,6 +287,39 @@ def test_a_pay_link_of_a_paid_invoice(portal: Any, others: Others) -> None:
     page = portal.visitor().get(path)
     assert "is not waiting to be paid" in page.text
     assert "Pay $45.00" not in page.text
+
+
+def test_a_pay_link_of_a_partly_paid_invoice_asks_for_what_is_left(portal: Any, others: Others) -> None:
+    path = link_of(portal, 4500, "INV-000012")
+    query = path.partition("?")[2]
+    others.tell("GET", "/invoices/INV-000012", 200, {**INVOICE, "paid_minor": 3000, "outstanding_minor": 1500})
+    anybody = portal.visitor()
+    page = anybody.get(path).text
+    assert "Pay $15.00 by card" in page
+    assert "$45.00" not in page
+    assert begin(anybody, page=path, path="/pay", link=query).json["money"] == "$15.00"
+    asked = others.last("/stripe/payment-intents")["body"]
+    assert (asked["amount_minor"], asked["invoice_number"]) == (1500, "INV-000012")
+    others.tell("GET", "/invoices/INV-000012", 200, {**INVOICE, "outstanding_minor": 9000})
+    assert "Pay $45.00 by card" in portal.visitor().get(path).text  # never more than it was sent for
+
+
+def test_a_pay_link_of_a_partly_paid_invoice_leaves_for_paypal_with_what_is_left(
+    tmp_path: Path, others: Others
+) -> None:
+    portal = Portal(tmp_path, others, GATEWAY_PAYPAL_URL=others.url)
+    path = link_of(portal, 4500, "INV-000012")
+    others.tell("GET", "/invoices/INV-000012", 200, {**INVOICE, "paid_minor": 3000, "outstanding_minor": 1500})
+    others.tell("GET", "/paypal", 200, {"is_ready": True, "allow_client_initiated_payments": True})
+    checkout = {"checkout_id": "k1", "method": "GET", "action_url": "https://paypal.example/k1", "fields": {}}
+    others.tell("POST", "/paypal/checkouts", 201, checkout)
+    anybody = portal.visitor()
+    assert "Pay $15.00 with PayPal" in anybody.get(path).text
+    left = anybody.post("/pay/paypal", {"link": path.partition("?")[2]}, page=path)
+    portal.service.close()
+    assert "Paying $15.00" in left.text
+    asked = others.last("/paypal/checkouts")["body"]
+    assert (asked["amount_minor"], asked["invoice_number"]) == (1500, "INV-000012")
 
 
 def test_pay_assist_begins_with_the_invoice_that_a_link_names(portal: Any, others: Others) -> None:

@@ -1,9 +1,10 @@
-"""The page behind a pay link: a fixed amount for one client, for whoever was sent the link. No sign-in.
+"""The page behind a pay link: an amount for one client, for whoever was sent the link. No sign-in.
 
-The link is its own attempt: it begins one payment, however often it is opened.
+The link is its own attempt: while it asks for the same it begins one payment, however often it is opened.
 """
 
 import hashlib
+from dataclasses import replace
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -77,7 +78,9 @@ def opened(query: str) -> tuple[PayLink, Remit]:
 
 
 def due_of(remit: Remit, link: PayLink) -> paying.Due:
-    """What the link asks for: its own amount. Raises Invalid when its invoice is no longer waiting to be paid."""
-    if link.invoice_number is not None:
-        paying.of_invoice(remit.billing.invoice(link.invoice_number))
-    return paying.Due(link.amount_minor, str(remit.billing.business()["currency"]), link.invoice_number)
+    """What the link asks for: its own amount, or what is left to pay of its invoice where that is less. Raises Invalid
+    when that is nothing."""
+    if link.invoice_number is None:
+        return paying.Due(link.amount_minor, str(remit.billing.business()["currency"]))
+    left = paying.of_invoice(remit.billing.invoice(link.invoice_number))
+    return replace(left, amount_minor=min(link.amount_minor, left.amount_minor))
