@@ -37,6 +37,7 @@ def test_figures_a_chart_with_empty_days_and_groups(portal: Any, others: Others)
     for words in ("$200.00", "$40.00", "$10.00", "$73.00", "2 Mar: $75.00", "3 Mar: $0.00", "Card&lt;b&gt;", "-$2.00"):
         assert words in page.text, words
     assert page.text.count("what your clients paid you") == 1
+    assert "A voided payment does not count on any day; Service Reports count it as received until" in page.text
     assert int(str(re.search(r'calls;desc="(\d+)"', page.headers["Server-Timing"])[1])) <= 5  # type: ignore[index]
 
 
