@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.cells import plain_cell, safe_cell
 from common.logs import redact
 from common.text import clean_line, clean_text, luhn_valid
-from common.web.csv import safe_cell
 
 CARD = "4242 4242 4242 4242"
 
@@ -68,6 +68,12 @@ def test_a_spreadsheet_cannot_run_a_cell() -> None:
     assert [safe_cell(cell) for cell in ("=1+1", "@x", "+1", "-1", "plain", None, 5)] == [
         "'=1+1", "'@x", "'+1", "'-1", "plain", "", 5,
     ]  # fmt: skip
+
+
+@given(st.text() | st.text("'=+-@\t\rx", max_size=5))
+def test_a_cell_is_read_as_it_was_before_it_was_made_safe(text: str) -> None:
+    assert plain_cell(safe_cell(text)) == text
+    assert text.startswith("'") or plain_cell(text) == text
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,18 @@ def test_clients_come_from_csv_all_or_none(billing: ServiceUnderTest, path: str)
     assert "ada@example.com" in exported.text
 
 
+def test_exported_clients_come_back_as_they_went_out(billing: ServiceUnderTest, path: str) -> None:
+    kept = {"name": "=Ada", "phone": "+49 30 1234", "external_ref": "-7", "threshold_minor": 3000}
+    add(billing, path, **kept)
+    exported = billing.call("GET", f"{path}/clients", headers={"Accept": "text/csv"}).text
+    assert "'+49 30 1234" in exported  # no spreadsheet takes it for a formula
+    other = billing.call("POST", "/v1/businesses", {"name": "O", "currency": "USD", "time_zone": "UTC"}).json["id"]
+    answer = billing.call("POST", f"/v1/businesses/{other}/clients/batch", csv=exported)
+    assert answer.status_code == 201, answer.text
+    (client,) = answer.json["clients"]
+    assert {name: client[name] for name in kept} == kept
+
+
 def test_clients_are_paged_by_name(billing: ServiceUnderTest, path: str) -> None:
     for name in "EADCB":
         add(billing, path, name=name)

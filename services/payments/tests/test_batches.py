@@ -47,6 +47,15 @@ def test_a_csv_names_clients_by_id_reference_address_or_name(payments: ServiceUn
     assert {payment["batch_id"] for payment in history(payments)} == {made["batch_id"]}
 
 
+def test_exported_cells_are_read_as_they_were(payments: ServiceUnderTest) -> None:
+    answer = payments.call("POST", BATCH, csv=csv("ada,10.00,cash,2026-03-01,USD,'-7,'=R-1,'+ two lessons"))
+    assert answer.status_code == 201, answer.text
+    (payment,) = answer.json["payments"]
+    assert [payment[name] for name in ("invoice_number", "reference", "memo")] == ["-7", "=R-1", "+ two lessons"]
+    exported = payments.call("GET", f"{B}/payments", headers={"Accept": "text/csv"}).text
+    assert "'-7,'=R-1,'+ two lessons" in exported
+
+
 @pytest.mark.parametrize(
     ("row", "field", "code"),
     [

@@ -56,6 +56,7 @@ def send(visitor: Any, path: str, *rows: list[str], **data: str) -> Any:
         ),
         ("Ada,45.00\nBob,50.00", row("Ada", "45.00")),
         ("Lovelace, Ada\nByron, George", row("Lovelace, Ada")),  # names, no table
+        ("client,amount,memo\nAda,45,'+ tip", row("Ada", "45", "", "", "", "", "+ tip")),  # as it is exported
         ("Name\tAmount\tCurrency\nAda\t45\tEUR", row("Ada", "EUR 45")),  # not recorded as dollars
     ],
 )

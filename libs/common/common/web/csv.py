@@ -7,16 +7,9 @@ from typing import Any
 
 from flask import Response
 
+from common.cells import safe_cell
+
 FLUSH_ROWS = 500
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(value: Any) -> Any:
-    """`value`, with text that a spreadsheet would run as a formula made plain by a leading apostrophe."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return "" if value is None else value
 
 
 def stream(header: Sequence[str], rows: Iterable[Sequence[Any]], filename: str) -> Response:

@@ -15,6 +15,7 @@ from billing.models import Business, Client
 from billing.reports import clients as reports
 from billing.usecases import businesses, clients, deactivations
 from common import clock
+from common.cells import plain_cell
 from common.db import Database
 from common.errors import FieldError, Invalid
 from common.money import MAX_AMOUNT_MINOR, MoneyError, parse_major, to_decimal
@@ -273,8 +274,7 @@ def _clients_of(reader: "csv.DictReader[str]", currency: str) -> list[NewClient]
 
 
 def _client_of(row: dict[str, Any], currency: str) -> NewClient:
-    values = {name: value for name, value in row.items() if name != "threshold" and (value or "").strip()}
-    threshold = (row.get("threshold") or "").strip()
-    if threshold:
-        values["threshold_minor"] = parse_major(threshold, currency)
+    values: dict[str, Any] = {name: text for name, cell in row.items() if (text := plain_cell((cell or "").strip()))}
+    if "threshold" in values:
+        values["threshold_minor"] = parse_major(values.pop("threshold"), currency)
     return NewClient.model_validate({"name": "", **values})

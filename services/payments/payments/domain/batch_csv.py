@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from common.cells import plain_cell
 from common.errors import FieldError
 from common.money import check_amount, parse_major
 from common.text import clean_line, clean_text
@@ -79,7 +80,7 @@ def _parse_row(header: Sequence[str], cells: Sequence[str], currency: str, numbe
         try:
             if not cell.isascii():
                 cell.encode("utf-8")
-            value = cell.strip()
+            value = plain_cell(cell.strip())
             values[name] = _READ[name](value, currency) if value else None
         except UnicodeEncodeError:
             errors.append(FieldError(name, "this is not UTF-8 text; save the file as CSV UTF-8", number))

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from babel.numbers import get_currency_symbol
 
+from common.cells import plain_cell
 from common.money import exponent
 
 COLUMNS = ("client", "amount", "method", "received_on", "invoice_number", "reference", "memo")
@@ -54,7 +55,7 @@ class Sheet:
 
 def read(text: str, currency: str, first_column: int = 0) -> Sheet:
     """What was pasted or stood in a file. Without a header its columns begin at `first_column`."""
-    lines = [[cell.strip() for cell in line] for line in _cells(text) if any(cell.strip() for cell in line)]
+    lines = [[plain_cell(cell.strip()) for cell in line] for line in _cells(text) if any(cell.strip() for cell in line)]
     if not lines:
         return Sheet([])
     named = [_NAMES.get(re.sub(r"[\W_]", "", cell.casefold())) for cell in lines[0]]
