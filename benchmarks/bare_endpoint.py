@@ -68,9 +68,9 @@ def record_payment(connection: Connection, business_id: str, sent: dict[str, Any
         "client_name": payer.name, "amount_minor": sent["amount_minor"], "refunded_minor": 0,
         "refund_pending_minor": 0, "disputed_minor": 0, "currency": studio.currency, "method": sent["method"],
         "source": "manual", "gateway": None, "gateway_account": None, "gateway_payment_id": None, "fee_minor": None,
-        "invoice_number": None, "reference": None, "memo": None, "received_on": now.date(), "recorded_at": now,
-        "recorded_by_type": "staff", "recorded_by_id": "s1", "recorded_by_name": "Ann Example", "batch_id": None,
-        "receipt_revision": 1, "voided_at": None, "void_reason": None, "dispute_state": None,
+        "invoice_number": None, "invoice_tidied": None, "reference": None, "memo": None, "received_on": now.date(),
+        "recorded_at": now, "recorded_by_type": "staff", "recorded_by_id": "s1", "recorded_by_name": "Ann Example",
+        "batch_id": None, "receipt_revision": 1, "voided_at": None, "void_reason": None, "dispute_state": None,
     }  # fmt: skip
     connection.execute(insert(payments), row)
     number = connection.execute(

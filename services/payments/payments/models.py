@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKeyConstraint, Index, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.db import NAMING, Moment
+from common.db import NAMING, Moment, partial_index
 
 
 class PaymentsModel(DeclarativeBase):
@@ -13,7 +13,8 @@ class PaymentsModel(DeclarativeBase):
 
 
 class Payment(PaymentsModel):
-    """Money received from a client. Amounts are minor units of `currency`; the status is derived, never stored."""
+    """Money received from a client. Amounts are minor units of `currency`; the status is derived, never stored.
+    `invoice_number` is what was typed, `invoice_tidied` what it is found by."""
 
     __tablename__ = "payments"
     __table_args__ = (
@@ -23,6 +24,9 @@ class Payment(PaymentsModel):
         Index("ix_payments_reference", "business_id", "reference"),
         Index("ix_payments_amount", "business_id", "amount_minor", "payment_id"),
         Index("ix_payments_client_name", "business_id", "client_name", "payment_id"),
+        partial_index(
+            "ix_payments_invoice", "business_id", "invoice_tidied", "invoice_number", where="invoice_number IS NOT NULL"
+        ),
         Index(
             "uq_payments_gateway",
             "business_id",
@@ -55,6 +59,7 @@ class Payment(PaymentsModel):
     gateway_payment_id: Mapped[str | None] = mapped_column(String(100))
     fee_minor: Mapped[int | None] = mapped_column(BigInteger)
     invoice_number: Mapped[str | None] = mapped_column(String(50))
+    invoice_tidied: Mapped[str | None] = mapped_column(String(50))
     reference: Mapped[str | None] = mapped_column(String(200))
     memo: Mapped[str | None] = mapped_column(Text)
     received_on: Mapped[date] = mapped_column(Date)

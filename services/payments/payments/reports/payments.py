@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from common.invoice_number import tidy
 from common.order import in_order
 from payments.domain import payment as rules
 from payments.models import Dispute, FundsMovement, Payment, Receipt, Refund
@@ -44,9 +45,11 @@ class PaymentFilters:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = [Payment.business_id == self.business_id]
-        for name in ("client_id", "method", "source", "invoice_number", "batch_id"):
+        for name in ("client_id", "method", "source", "batch_id"):
             if getattr(self, name) is not None:
                 found.append(getattr(Payment, name) == getattr(self, name))
+        if self.invoice_number is not None:
+            found += _names_invoice(self.invoice_number)
         if self.recorded_by is not None:
             found.append(or_(Payment.recorded_by_id == self.recorded_by, Payment.recorded_by_name == self.recorded_by))
         if self.first is not None:
@@ -62,6 +65,14 @@ class PaymentFilters:
         if self.q:
             found.append(_mentions(self.q))
         return found
+
+
+def _names_invoice(number: str) -> list[ColumnElement[bool]]:
+    """Whatever way it was typed, as billing reads it. The release before this one tidies nothing, and goes on inserting
+    while this one starts: what it recorded is found as it was typed."""
+    was_tidied = Payment.invoice_tidied == (tidy(number) or number)
+    was_not = and_(Payment.invoice_tidied.is_(None), Payment.invoice_number == number)
+    return [Payment.invoice_number.is_not(None), or_(was_tidied, was_not)]  # as the index says, so that it is used
 
 
 def _status_is(status: str) -> ColumnElement[bool]:

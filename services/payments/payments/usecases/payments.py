@@ -18,6 +18,7 @@ from common.errors import Conflict, FieldError, Invalid, NotFound
 from common.events import Event, caused_by
 from common.events.payments import Actor, PaymentRecorded, PaymentVoided
 from common.ids import new_id
+from common.invoice_number import tidy
 from common.outbox import emit
 from payments.domain import payment as rules
 from payments.domain.payment import NewPayment, Sent
@@ -156,6 +157,7 @@ def new_row(
         "gateway_payment_id": gateway_payment_id,
         "fee_minor": fee_minor,
         "invoice_number": invoice_number,
+        "invoice_tidied": tidy(invoice_number) or invoice_number,
         "reference": reference,
         "memo": memo,
         "received_on": received_on,
