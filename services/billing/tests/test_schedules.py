@@ -205,18 +205,62 @@ def test_reminders_come_once_each_and_stop_when_paid(billing: ServiceUnderTest, 
         for _ in range(2):
             timers.remind(billing.runtime)
     kinds = [(event.kind, event.days_overdue) for event in told(billing, ReminderDue)]
-    assert kinds == [("balance", None), ("invoice", -3), ("invoice", 0), ("invoice", 7), ("balance", None)]
+    assert kinds == [("invoice", -3), ("invoice", 0), ("invoice", 7)]
     assert told(billing, ReminderDue)[0].owed_minor == 2000
     studio.pay(2000, invoice_number=number)
     at("2026-12-01T12:00:00")
     timers.remind(billing.runtime)
-    assert len(told(billing, ReminderDue)) == 5
+    assert len(told(billing, ReminderDue)) == 3
+
+
+def test_no_debt_is_asked_for_twice(billing: ServiceUnderTest, at: SetClock) -> None:
+    """Invoices ask for what is on them, the balance for what is owed beyond; credit pays the invoice due first."""
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.call("PATCH", "", {"invoicing": {"apply_credit_automatically": False}})
+    studio.call("PUT", "/reminders", {"invoice_offsets_days": [0, 7], "owed_every_days": 30, "owed_minimum_minor": 1})
+
+    def asked(day: str) -> list[tuple[str, str | None, int]]:
+        at(f"2026-{day}T12:00:00")
+        before = len(told(billing, ReminderDue))
+        timers.remind(billing.runtime)
+        found = told(billing, ReminderDue)[before:]
+        for event in found:
+            link = verify(event.pay_url.partition("?")[2], read_jwks(billing.runtime.settings.auth_jwks_file))
+            assert (link.amount_minor, link.invoice_number) == (event.owed_minor, event.invoice_number)
+        return sorted((event.kind, event.invoice_number, event.owed_minor) for event in found)
+
+    later, first = (studio.invoice(2000, due_on=f"2026-06-{day}").json["number"] for day in ("02", "01"))
+    assert asked("06-01") == [("invoice", first, 2000)]
+    studio.done("2026-06-01T14:00:00Z")
+    assert asked("06-02") == [("balance", None, 3000), ("invoice", later, 2000)]
+    studio.pay(3000)
+    studio.pay(2500)  # neither names an invoice
+    assert studio.state(first) == studio.state(later) == ("pending", 0)
+    assert asked("06-08") == []
+    assert asked("06-09") == [("invoice", later, 1500)]
+    studio.pay(1500)
+    assert asked("07-01") == []
+    assert studio.balance()["balance_minor"] == 0
+
+
+def test_what_was_paid_ahead_on_an_invoice_is_not_asked_for(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    scheduled = studio.add("2026-08-01T10:00:00Z").json["id"]
+    number = studio.invoice(session_ids=[scheduled]).json["number"]
+    studio.pay(3000, invoice_number=number)
+    studio.call("PUT", "/reminders", {"owed_every_days": 30})
+    for outcome_of, owed in (("2026-05-01T10:00:00Z", []), ("2026-05-02T10:00:00Z", [3000])):
+        studio.done(outcome_of)
+        timers.remind(billing.runtime)
+        assert [event.owed_minor for event in told(billing, ReminderDue)] == owed
 
 
 def test_a_schedule_that_is_saved_again_reminds_nobody_again(billing: ServiceUnderTest, at: SetClock) -> None:
     at("2026-06-01T12:00:00")
     studio = studio_in(billing, "Europe/Berlin")
-    studio.invoice(2000)
+    studio.done("2026-05-30T10:00:00Z")
     wanted = {"invoice_offsets_days": [], "owed_every_days": 30, "owed_minimum_minor": 100}
     reminded = []
     for day, change in (("01", {}), ("03", {"deactivation_days_ahead": 3}), ("04", {"owed_every_days": 14})):

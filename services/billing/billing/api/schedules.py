@@ -27,7 +27,9 @@ class RemindersBody(Body):
     invoice_offsets_days: list[Annotated[StrictInt, Field(ge=-60, le=365)]] = Field(
         default=[], max_length=20, description="Days after an invoice's due date; before it when negative"
     )
-    owed_every_days: StrictInt | None = Field(default=None, ge=1, le=365, description="None: balances are not told")
+    owed_every_days: StrictInt | None = Field(
+        default=None, ge=1, le=365, description="How often who owes beyond invoices is told. None: never"
+    )
     owed_minimum_minor: StrictInt = Field(default=1, ge=1, le=MAX_AMOUNT_MINOR)
     deactivation_days_ahead: StrictInt = Field(default=DAYS_AHEAD, ge=1, le=MOST_DAYS_AHEAD)
 

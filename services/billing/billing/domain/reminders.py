@@ -1,4 +1,4 @@
-"""Which reminder is due, pure: of a pending invoice by days around its due date, of an owed balance by a period."""
+"""Which reminder is due, pure: of a pending invoice by days around its due date, of what is owed beyond by a period."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

@@ -3,7 +3,7 @@
 Callers hold the client's account. What an invoice is paid with is a payment's money, or other credit of the client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
@@ -15,7 +15,7 @@ from billing.models import Allocation, Invoice, InvoiceLine, PaymentFlag, Servic
 from billing.reports.books import SIGNED_MINOR
 from billing.usecases.accounts import Account, Key
 from common import clock
-from common.db import bulk_insert, insert_or
+from common.db import bulk_insert, insert_or, is_one_of
 from common.errors import FieldError, Invalid
 from common.events import Event
 from common.events.billing import InvoicePaid, InvoiceReopened
@@ -139,16 +139,29 @@ def release_all(session: Session, invoice: Invoice) -> None:
 def free_credit_minor(session: Session, account: Account) -> int:
     """What of the client's money no invoice holds and no charge has used: the balance, and what invoices have charged
     less what they were paid. May be negative."""
-    mine = (
-        Invoice.business_id == account.business_id,
-        Invoice.client_id == account.client_id,
+    asked_for = _asked_for_minor(session, account.business_id, [account.client_id])
+    return account.balance_minor + asked_for.get(account.client_id, 0)
+
+
+def free_credits_minor(session: Session, business_id: str, balances_minor: Mapping[str, int]) -> dict[str, int]:
+    """Client id → what `free_credit_minor` says, for clients and their balances."""
+    asked_for = _asked_for_minor(session, business_id, sorted(balances_minor))
+    return {client_id: minor + asked_for.get(client_id, 0) for client_id, minor in balances_minor.items()}
+
+
+def _asked_for_minor(session: Session, business_id: str, client_ids: Sequence[str]) -> dict[str, int]:
+    """Client id → what invoices have charged less what they were paid; clients with invoices."""
+    theirs = (
+        Invoice.business_id == business_id,
+        is_one_of(session, Invoice.client_id, client_ids),
         Invoice.status.in_(("pending", "paid")),
     )
     is_charged = InvoiceLine.session_id.is_(None) | ServiceSession.status.in_(("completed", "missed"))
-    charged_minor = session.execute(
-        select(func.coalesce(func.sum(case((is_charged, InvoiceLine.amount_minor), else_=0)), 0))
+    charged = (
+        select(Invoice.client_id, func.sum(case((is_charged, InvoiceLine.amount_minor), else_=0)))
+        .select_from(Invoice)
         .join(
-            Invoice,
+            InvoiceLine,
             (Invoice.business_id == InvoiceLine.business_id) & (Invoice.invoice_id == InvoiceLine.invoice_id),
         )
         .outerjoin(
@@ -156,10 +169,14 @@ def free_credit_minor(session: Session, account: Account) -> int:
             (ServiceSession.business_id == InvoiceLine.business_id)
             & (ServiceSession.session_id == InvoiceLine.session_id),
         )
-        .where(*mine)
-    ).scalar_one()
-    paid_minor = session.execute(select(func.coalesce(func.sum(Invoice.paid_minor), 0)).where(*mine)).scalar_one()
-    return account.balance_minor + int(charged_minor) - int(paid_minor)
+        .where(*theirs)
+        .group_by(Invoice.client_id)
+    )
+    paid = select(Invoice.client_id, func.sum(Invoice.paid_minor)).where(*theirs).group_by(Invoice.client_id)
+    found = {client_id: int(charged_minor) for client_id, charged_minor in session.execute(charged)}
+    for client_id, paid_minor in session.execute(paid):
+        found[client_id] = found.get(client_id, 0) - int(paid_minor)
+    return found
 
 
 def _draw(session: Session, account: Account, amount_minor: int) -> list[tuple[str | None, int]]:

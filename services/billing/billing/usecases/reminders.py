@@ -1,7 +1,9 @@
-"""Reminders: of pending invoices by days around their due date, of owed balances by a period; each told once."""
+"""Reminders: of pending invoices by days around their due date, of what is owed beyond them by a period; each told
+once, and no debt by both."""
 
 from collections.abc import Sequence, Set
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -11,7 +13,7 @@ from sqlalchemy.orm import Session
 from billing.domain import invoice as rules
 from billing.domain.reminders import due_offset, period_start
 from billing.models import Business, Client, ClientAccount, Invoice, ReminderSent, ReminderSettings
-from billing.usecases import accounts, clients
+from billing.usecases import accounts, allocations, clients
 from billing.usecases.deactivations import DAYS_AHEAD
 from common import clock
 from common.db import insert_or, is_one_of
@@ -134,45 +136,65 @@ def _active(session: Session, business_id: str, client_ids: Set[str], today: dat
 def _of_invoices(
     session: Session, business: Business, offsets: Sequence[int], today: date, links: PayLinks
 ) -> list[ReminderDue]:
+    """Of what of each invoice its client has no free credit for: that is to pay those due first."""
     if not offsets:
         return []
     pending = session.scalars(
-        select(Invoice).where(
+        select(Invoice)
+        .where(
             Invoice.business_id == business.business_id,
             Invoice.status == "pending",
             Invoice.due_on <= today - timedelta(days=min(offsets)),
         )
-    )
+        .order_by(Invoice.client_id, Invoice.due_on, Invoice.number)
+    ).all()
+    free = _free_credits(session, business.business_id, {invoice.client_id for invoice in pending})
     found = []
-    for invoice in pending:
-        assert invoice.due_on is not None
-        assert invoice.number is not None
-        offset = due_offset(invoice.due_on, offsets, today)
-        if offset is None:
-            continue
-        number, owed_minor = rules.format_number(invoice.number), rules.outstanding_minor(invoice)
-        found.append(
-            ReminderDue(
-                business_id=business.business_id,
-                client_id=invoice.client_id,
-                sequence=invoice.sequence,
-                kind="invoice",
-                reminder=f"invoice:{invoice.invoice_id}:{offset}",
-                owed_minor=owed_minor,
-                currency=invoice.currency,
-                invoice_id=invoice.invoice_id,
-                invoice_number=number,
-                due_on=invoice.due_on,
-                days_overdue=(today - invoice.due_on).days,
-                pay_url=links.to(business.business_id, invoice.client_id, owed_minor, number),
+    for client_id, group in groupby(pending, lambda invoice: invoice.client_id):
+        invoices = list(group)
+        owed = [(invoice.invoice_id, rules.outstanding_minor(invoice)) for invoice in invoices]
+        covered = dict(rules.spread(max(0, free[client_id]), owed))
+        for invoice in invoices:
+            assert invoice.due_on is not None
+            assert invoice.number is not None
+            offset = due_offset(invoice.due_on, offsets, today)
+            owed_minor = rules.outstanding_minor(invoice) - covered.get(invoice.invoice_id, 0)
+            if offset is None or owed_minor == 0:
+                continue
+            number = rules.format_number(invoice.number)
+            found.append(
+                ReminderDue(
+                    business_id=business.business_id,
+                    client_id=client_id,
+                    sequence=invoice.sequence,
+                    kind="invoice",
+                    reminder=f"invoice:{invoice.invoice_id}:{offset}",
+                    owed_minor=owed_minor,
+                    currency=invoice.currency,
+                    invoice_id=invoice.invoice_id,
+                    invoice_number=number,
+                    due_on=invoice.due_on,
+                    days_overdue=(today - invoice.due_on).days,
+                    pay_url=links.to(business.business_id, client_id, owed_minor, number),
+                )
             )
-        )
     return found
+
+
+def _free_credits(session: Session, business_id: str, client_ids: Set[str]) -> dict[str, int]:
+    """Client id → free credit of each."""
+    balances = session.execute(
+        select(ClientAccount.client_id, ClientAccount.balance_minor).where(
+            ClientAccount.business_id == business_id, is_one_of(session, ClientAccount.client_id, sorted(client_ids))
+        )
+    )
+    return allocations.free_credits_minor(session, business_id, dict(balances.all()))
 
 
 def _of_balances(
     session: Session, business: Business, settings: ReminderSettings, today: date, links: PayLinks
 ) -> list[ReminderDue]:
+    """Of what each client owes and no invoice asks for."""
     if settings.owed_every_days is None:
         return []
     period = period_start(settings.owed_since, settings.owed_every_days, today)
@@ -181,17 +203,25 @@ def _of_balances(
             ClientAccount.business_id == business.business_id,
             ClientAccount.balance_minor <= -settings.owed_minimum_minor,
         )
-    )
-    return [
-        ReminderDue(
-            business_id=business.business_id,
-            client_id=client_id,
-            sequence=max(sequence, 1),
-            kind="balance",
-            reminder=f"balance:{client_id}:{period}",
-            owed_minor=-balance_minor,
-            currency=business.currency,
-            pay_url=links.to(business.business_id, client_id, -balance_minor),
+    ).all()
+    balances_minor = {row.client_id: row.balance_minor for row in owing}
+    free = allocations.free_credits_minor(session, business.business_id, balances_minor)
+    found = []
+    for client_id, balance_minor, sequence in owing:
+        # Not more than the balance: what an invoice was paid ahead for is the client's until it is charged.
+        owed_minor = min(-balance_minor, -free[client_id])
+        if owed_minor < settings.owed_minimum_minor:
+            continue
+        found.append(
+            ReminderDue(
+                business_id=business.business_id,
+                client_id=client_id,
+                sequence=max(sequence, 1),
+                kind="balance",
+                reminder=f"balance:{client_id}:{period}",
+                owed_minor=owed_minor,
+                currency=business.currency,
+                pay_url=links.to(business.business_id, client_id, owed_minor),
+            )
         )
-        for client_id, balance_minor, sequence in owing
-    ]
+    return found
