@@ -101,7 +101,6 @@ def remind(events: Sequence[ReminderDue], session: Session) -> None:
         {
             "reminded_of": event.kind,
             "owed_minor": event.owed_minor,
-            "balance_minor": -event.owed_minor,
             "currency": event.currency,
             "invoice_number": event.invoice_number,
             "due_on": _iso(event.due_on),

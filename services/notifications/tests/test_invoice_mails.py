@@ -128,9 +128,10 @@ def test_a_reminder_of_a_balance_needs_no_document(
     notifications.take(balance_reminder())
     assert send_due(notifications) == 1
     (mail,) = inbox(mailbox)
-    assert mail["Subject"] == "Reminder: your account with Studio Bcc: x owes $15.00"
+    assert mail["Subject"] == "Reminder: $15.00 to pay to Studio Bcc: x"
     for shown in (text_of(mail), html_of(mail)):
-        assert "owes $15.00" in shown
+        assert "$15.00" in shown
+        assert "account" not in shown  # which owes more where invoices are open
         assert "nvoice" not in shown.replace(PAY_URL, "").replace(ESCAPED_URL, "")
     assert PAY_URL in text_of(mail)
     assert "&lt;b&gt;Eve&lt;/b&gt;" in html_of(mail)

@@ -36,7 +36,7 @@ SAMPLE_FACTS: dict[str, dict[str, Any]] = {
         "due_on": "2026-03-16", "pay_url": "https://portal.example/pay",
     },
     "reminder": {
-        "reminded_of": "invoice", "invoice_number": "INV-000012", "owed_minor": 6000, "balance_minor": -6000,
+        "reminded_of": "invoice", "invoice_number": "INV-000012", "owed_minor": 6000,
         "due_on": "2026-03-16", "days_overdue": 7, "pay_url": "https://portal.example/pay",
     },
     "deactivation_due": {

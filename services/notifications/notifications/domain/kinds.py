@@ -43,8 +43,7 @@ def _invoice_subject(facts: Facts, business_name: str) -> str:
 def _reminder_subject(facts: Facts, business_name: str) -> str:
     if facts["reminded_of"] == "invoice":
         return f"Invoice {facts['invoice_number']} from {business_name} {phrases.due(facts['days_overdue'])}"
-    words = describe_balance(facts["balance_minor"], facts["currency"])
-    return f"Reminder: your account with {business_name} {words}"
+    return f"Reminder: {format_money(facts['owed_minor'], facts['currency'])} to pay to {business_name}"
 
 
 def _balance_due_subject(facts: Facts, business_name: str) -> str:
