@@ -161,6 +161,35 @@ def test_invoices_come_on_their_days_and_missed_ones_are_made_up(billing: Servic
     assert studio.prove() == {}
 
 
+def test_invoicing_that_is_saved_again_repeats_no_day(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-09-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    where = f"/clients/{studio.client_id}/invoicing"
+    held = {"frequency": "monthly", "delivery": "sent", "starts_on": "2026-09-01"}
+    studio.call("PUT", where, held)
+    studio.done("2026-08-30T10:00:00Z")
+    at("2026-11-26T12:00:00")
+    timers.invoice_due(billing.runtime)
+    (invoice,) = studio.call("GET", "/invoices").json["items"]
+    assert studio.call("POST", f"/invoices/{invoice['number']}/void", {"reason": "x"}).status_code == 200
+    for change, next_on in (
+        ({}, "2026-12-01"),
+        ({"delivery": "draft"}, "2026-12-01"),
+        ({"frequency": "biweekly"}, "2026-12-08"),
+        ({"frequency": "weekly"}, "2026-12-01"),
+    ):
+        assert studio.call("PUT", where, {**held, **change}).json["next_on"] == next_on
+        timers.invoice_due(billing.runtime)
+        assert len(studio.call("GET", "/invoices").json["items"]) == 1
+    at("2027-10-01T12:00:00")
+    timers.invoice_due(billing.runtime)
+    kept = studio.call("GET", where).json
+    assert studio.call("PUT", where, {name: kept[name] for name in held}).json == kept
+    other = studio.call("PUT", where, {**held, "starts_on": "2026-08-31"})
+    assert (other.status_code, other.json["errors"][0]["field"]) == (422, "starts_on")
+    assert studio.call("PUT", where, {**held, "starts_on": "2027-09-01"}).json["next_on"] == "2027-09-01"
+
+
 def test_what_stops_one_client_stops_no_other(billing: ServiceUnderTest, at: SetClock) -> None:
     at("2026-01-05T12:00:00")
     studio = studio_in(billing, "Europe/Berlin")

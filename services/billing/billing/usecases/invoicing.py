@@ -40,8 +40,8 @@ def settings_of(session: Session, business_id: str, client_id: str) -> dict[str,
 def set_up(
     session: Session, business: Business, client_id: str, frequency: str, delivery: str, starts_on: date | None
 ) -> dict[str, Any]:
-    """Set a client's automated invoicing, counted from `starts_on` (one period from today unless told). Raises
-    NotFound, Invalid."""
+    """Set a client's automated invoicing, counted from `starts_on` (one period from today unless told). Saved again
+    with the same first day, no day that has passed comes again. Raises NotFound, Invalid."""
     clients.find(session, business.business_id, client_id)
     found = session.get(Invoicing, (business.business_id, client_id), with_for_update=True)
     if frequency == "off":
@@ -51,7 +51,11 @@ def set_up(
         return settings_of(session, business.business_id, client_id)
     today = clock.today(business.time_zone)
     anchor_on = starts_on or occurrence(today, _frequency(frequency), 1)
-    if anchor_on < today - timedelta(days=366):
+    next_on = anchor_on
+    if found is not None and found.anchor_on == anchor_on:
+        is_changed = found.frequency != frequency
+        next_on = next_occurrence(anchor_on, _frequency(frequency), today) if is_changed else found.next_on
+    elif anchor_on < today - timedelta(days=366):
         message = "this is more than a year ago"
         raise Invalid("validation_failed", f"starts_on: {message}.", [FieldError("starts_on", message)])
     session.merge(
@@ -61,7 +65,7 @@ def set_up(
             frequency=frequency,
             delivery=delivery,
             anchor_on=anchor_on,
-            next_on=anchor_on,
+            next_on=next_on,
         )
     )
     session.flush()
