@@ -273,6 +273,34 @@ def test_no_debt_is_asked_for_twice(billing: ServiceUnderTest, at: SetClock) -> 
     assert studio.balance()["balance_minor"] == 0
 
 
+def test_what_was_charged_in_a_period_is_asked_for_in_the_next(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.call("PUT", "/reminders", {"owed_every_days": 30, "owed_minimum_minor": 1000})
+    invoice = studio.invoice(2000).json["number"]
+
+    def asked(moment: str) -> list[int]:
+        at(f"2026-{moment}:00")
+        before = len(told(billing, ReminderDue))
+        timers.remind(billing.runtime)
+        return [event.owed_minor for event in told(billing, ReminderDue)[before:]]
+
+    assert asked("06-30T21:59") == []
+    at("2026-06-30T22:00:00")  # the second period begins
+    studio.pay(2000, invoice_number=invoice)  # what was owed when it began was another debt
+    studio.done("2026-06-30T10:00:00Z")
+    assert [asked(moment) for moment in ("06-30T22:05", "07-30T21:59", "07-30T22:00")] == [[], [], [3000]]
+    studio.pay(1500)
+    at("2026-08-29T21:59:00")
+    studio.done("2026-08-29T10:00:00Z")
+    at("2026-08-29T22:01:00")
+    studio.done("2026-08-29T12:00:00Z")
+    assert asked("08-29T22:05") == [7500]
+    studio.pay(7500)
+    studio.done("2026-08-29T14:00:00Z")
+    assert asked("08-29T22:15") == []
+
+
 def test_what_was_paid_ahead_on_an_invoice_is_not_asked_for(billing: ServiceUnderTest, at: SetClock) -> None:
     at("2026-06-01T12:00:00")
     studio = studio_in(billing, "Europe/Berlin")

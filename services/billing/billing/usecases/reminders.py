@@ -1,18 +1,19 @@
 """Reminders: of pending invoices by days around their due date, of what is owed beyond them by a period; each told
 once, and no debt by both."""
 
-from collections.abc import Sequence, Set
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from billing.domain import invoice as rules
+from billing.domain.calendar import day_start
 from billing.domain.reminders import due_offset, period_start
-from billing.models import Business, Client, ClientAccount, Invoice, ReminderSent, ReminderSettings
+from billing.models import Business, Client, ClientAccount, Invoice, ReminderSent, ReminderSettings, Transfer
 from billing.usecases import accounts, allocations, clients
 from billing.usecases.deactivations import DAYS_AHEAD
 from common import clock
@@ -194,7 +195,8 @@ def _free_credits(session: Session, business_id: str, client_ids: Set[str]) -> d
 def _of_balances(
     session: Session, business: Business, settings: ReminderSettings, today: date, links: PayLinks
 ) -> list[ReminderDue]:
-    """Of what each client owes and no invoice asks for."""
+    """Of what each client owes and no invoice asks for, where so much was owed when the period began. The first period
+    asks for all: it begins when somebody says so."""
     if settings.owed_every_days is None:
         return []
     period = period_start(settings.owed_since, settings.owed_every_days, today)
@@ -206,11 +208,14 @@ def _of_balances(
     ).all()
     balances_minor = {row.client_id: row.balance_minor for row in owing}
     free = allocations.free_credits_minor(session, business.business_id, balances_minor)
+    newer: Mapping[str, int] = {}
+    if period > settings.owed_since:
+        newer = _taken_since(session, business.business_id, sorted(free), day_start(period, business.time_zone))
     found = []
     for client_id, balance_minor, sequence in owing:
         # Not more than the balance: what an invoice was paid ahead for is the client's until it is charged.
         owed_minor = min(-balance_minor, -free[client_id])
-        if owed_minor < settings.owed_minimum_minor:
+        if owed_minor - newer.get(client_id, 0) < settings.owed_minimum_minor:
             continue
         found.append(
             ReminderDue(
@@ -225,3 +230,17 @@ def _of_balances(
             )
         )
     return found
+
+
+def _taken_since(session: Session, business_id: str, client_ids: Sequence[str], moment: datetime) -> dict[str, int]:
+    """Client id → what was taken from the account since, other than by invoices. What is owed is the newest of what was
+    taken, so this much of it was not owed at that moment."""
+    query = select(Transfer.client_id, func.sum(Transfer.amount_minor)).where(
+        Transfer.business_id == business_id,
+        is_one_of(session, Transfer.client_id, client_ids),
+        Transfer.recorded_at >= moment,
+        Transfer.debit_account == literal("client:") + Transfer.client_id,
+        Transfer.kind != "invoice",
+    )
+    found = session.execute(query.group_by(Transfer.client_id))
+    return {client_id: int(taken_minor) for client_id, taken_minor in found}
