@@ -36,8 +36,14 @@ def _lines(flow: Flow, statement: StatementDocument) -> None:
     if not statement.lines:
         table.row(["", "Nothing in this period", "", ""], ROW_MUTED)
     closing = [short_date(statement.last), "Closing balance", "", statement.closing_text]
-    table.row(closing, ROW_BOLD, keep=sums_height(3))
+    table.row(closing, ROW_BOLD, keep=sums_height(len(_sums(statement))))
     table.end()
+
+
+def _sums(statement: StatementDocument) -> list[Fact]:
+    received, charged = Fact("Received", statement.received_text), Fact("Charged", statement.charged_text)
+    adjusted = [Fact("Adjustments", statement.adjusted_text)] if statement.adjusted_text else []
+    return [received, charged, *adjusted, Fact("Closing balance", statement.closing_text, bold=True)]
 
 
 def _top(page: Page, statement: StatementDocument, region: str) -> float:
@@ -72,8 +78,7 @@ def render_statement(statement: StatementDocument) -> bytes:
 
     flow = Flow(document, page, _top(page, statement, region), start, region)
     _lines(flow, statement)
-    received, charged = Fact("Received", statement.received_text), Fact("Charged", statement.charged_text)
-    sums(flow, [received, charged, Fact("Closing balance", statement.closing_text, bold=True)])
+    sums(flow, _sums(statement))
     issued = f"Issued {moment_words(statement.issued_at, statement.time_zone)}"
     footers(document, [issued, questions(statement.reply_to_email)])
     return document.finish()

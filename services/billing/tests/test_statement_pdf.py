@@ -74,6 +74,12 @@ def test_a_plain_statement_says_everything_in_order_on_one_page() -> None:
         at = text.index(expected, at) + len(expected)
 
 
+def test_adjustments_are_a_sum_of_their_own_where_there_are_any() -> None:
+    assert "Adjustments" not in _text(STATEMENT)
+    text = " ".join(_text(replace(STATEMENT, adjusted_text="-$5.00")).split())
+    assert "Charged $45.00 Adjustments -$5.00 Closing balance has $30.00 left" in text
+
+
 def test_a_period_in_which_nothing_happened_says_so() -> None:
     text = _text(replace(STATEMENT, lines=[]))
     assert "Nothing in this period" in text

@@ -30,7 +30,7 @@ ENTRY = {
 }  # fmt: skip
 STATEMENT = {
     "client_id": "c1", "from": "2026-11-01", "to": "2026-11-25", "currency": "USD", "opening_minor": 0,
-    "received_minor": 3000, "charged_minor": 0, "closing_minor": 3000,
+    "received_minor": 3000, "charged_minor": 0, "adjusted_minor": 0, "closing_minor": 3000,
     "lines": [{**ENTRY, "balance_minor": 3000}],
 }  # fmt: skip
 CHECK = {
@@ -212,6 +212,9 @@ def test_the_statement_is_on_the_page_and_as_files(portal: Any, asked: Others) -
     page = sam.get("/clients/c1/statement?from=2026-11-01&to=2026-11-25")
     for words in ("Opening balance", "is settled", "Closing balance", "has $30.00 left"):
         assert words in page.text
+    assert "Received $30.00, charged $0.00.</p>" in page.text
+    asked.tell("GET", "/clients/c1/statement", 200, {**STATEMENT, "adjusted_minor": -500})
+    assert "charged $0.00, adjustments -$5.00.</p>" in sam.get("/clients/c1/statement").text
     looked = sam.get("/clients/c1/statement.pdf?from=2026-11-01")
     assert looked.headers["Content-Disposition"].startswith("inline")
     kept = sam.get("/clients/c1/statement.pdf?from=2026-11-01&download=1")

@@ -118,7 +118,11 @@ def get_received_and_charged(path: BusinessPath, query: RangeQuery) -> dict[str,
 @api.get(f"{B}/clients/<string:client_id>/statement")
 @endpoint("billing:read")
 def get_statement(path: ClientPath, query: RangeQuery) -> dict[str, Any]:
-    """A client's statement: opening balance, entries by effective date, closing balance"""
+    """A client's statement: opening balance, entries by effective date, closing balance
+
+    closing = opening + received - charged + adjusted: `received_minor` is payments less what was given back or
+    withdrawn, `charged_minor` charges for services less those taken back, `adjusted_minor` corrections by staff.
+    """
     business, _, found = _statement(path, query)
     return {
         "client_id": path.client_id,
@@ -128,6 +132,7 @@ def get_statement(path: ClientPath, query: RangeQuery) -> dict[str, Any]:
         "opening_minor": found.opening_minor,
         "received_minor": found.received_minor,
         "charged_minor": found.charged_minor,
+        "adjusted_minor": found.adjusted_minor,
         "closing_minor": found.closing_minor,
         "lines": [
             {
@@ -201,6 +206,7 @@ def _document(business: Business, client_name: str, found: Statement) -> Stateme
         closing_text=describe_balance(found.closing_minor, business.currency),
         received_text=money(found.received_minor),
         charged_text=money(found.charged_minor),
+        adjusted_text=money(found.adjusted_minor) if found.adjusted_minor else None,
         lines=[
             StatementDocumentLine(
                 line.transfer.effective_on,

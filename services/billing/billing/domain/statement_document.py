@@ -20,7 +20,8 @@ class StatementDocument:
     """A client's account from the day `first` to the day `last`, both included; the texts are already formatted.
 
     `opening_text` and `closing_text` are balances in words that follow the client's name, such as "has $30.00
-    left". `issued_at` is in UTC and is shown in `time_zone` (an IANA name).
+    left". `adjusted_text` is None where nothing was adjusted. `issued_at` is in UTC and is shown in `time_zone` (an
+    IANA name).
     """
 
     business_name: str
@@ -35,4 +36,5 @@ class StatementDocument:
     received_text: str
     charged_text: str
     lines: Sequence[StatementDocumentLine]
+    adjusted_text: str | None = None
     reply_to_email: str | None = None

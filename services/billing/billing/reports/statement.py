@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.orm import Session
 
+from billing.domain import ledger
 from billing.models import Transfer
 
 
@@ -20,7 +21,10 @@ class StatementLine:
 
 @dataclass(frozen=True)
 class Statement:
-    """Amounts in minor units; positive is what the client holds. closing = opening + received - charged."""
+    """Amounts in minor units; positive is what the client holds. closing = opening + received - charged + adjusted.
+
+    What was received, and what was charged for services, are less what was given or taken back of them; the rest is
+    adjusted. Each may be negative."""
 
     first: date
     last: date
@@ -28,6 +32,7 @@ class Statement:
     closing_minor: int
     received_minor: int
     charged_minor: int
+    adjusted_minor: int
     lines: list[StatementLine]
 
 
@@ -55,12 +60,15 @@ def statement(session: Session, business_id: str, client_id: str, first: date, l
     for transfer, changed_minor in rows:
         balance_minor += changed_minor
         lines.append(StatementLine(transfer, changed_minor, balance_minor))
+    received_minor = sum(line.change_minor for line in lines if line.transfer.kind in ledger.RECEIPTS)
+    charged_minor = -sum(line.change_minor for line in lines if line.transfer.service_id is not None)
     return Statement(
         first=first,
         last=last,
         opening_minor=opening_minor,
         closing_minor=balance_minor,
-        received_minor=sum(line.change_minor for line in lines if line.change_minor > 0),
-        charged_minor=-sum(line.change_minor for line in lines if line.change_minor < 0),
+        received_minor=received_minor,
+        charged_minor=charged_minor,
+        adjusted_minor=balance_minor - opening_minor - received_minor + charged_minor,
         lines=lines,
     )
