@@ -84,6 +84,16 @@ def test_eligibility_says_the_same_without_adding(studio: Studio) -> None:
     assert studio.call("GET", "/sessions").json["items"] == []
 
 
+@pytest.mark.parametrize("starts_at", ["9999-12-31T23:30:00Z", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z"])
+def test_eligibility_is_of_a_day_that_can_be_asked_about(studio: Studio, starts_at: str) -> None:
+    where = f"/clients/{studio.client_id}"
+    studio.call("PATCH", where, {"inactive_on": "2099-06-10"})
+    refused = studio.call("GET", f"{where}/session-eligibility?starts_at={starts_at}")
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "starts_at")
+    assert refused.json["errors"] == studio.add(starts_at).json["errors"]
+    assert studio.call("GET", f"{where}/session-eligibility?starts_at=2099-01-01T00:00:00Z").status_code == 200
+
+
 @pytest.mark.parametrize("outcome", ["complete", "miss"])
 def test_completing_or_missing_charges_once(studio: Studio, outcome: str) -> None:
     studio.pay(3000)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from flask import request
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from billing.api.clients import ClientPath
 from billing.domain.calendar import day_bounds
@@ -43,13 +43,14 @@ def check_year(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+StartsAt = Annotated[AwareDatetime, AfterValidator(check_year)]
+
+
 class NewSession(Body):
     client_id: Id
     service_id: Id
-    starts_at: AwareDatetime = Field(description="With its offset, such as 2026-03-02T15:00:00+01:00")
+    starts_at: StartsAt = Field(description="With its offset, such as 2026-03-02T15:00:00+01:00")
     price_minor: AmountMinor | None = Field(default=None, description="The service's price unless told")
-
-    check_starts_at = field_validator("starts_at")(check_year)
 
 
 class SessionAnswer(BaseModel):
@@ -86,7 +87,7 @@ class SessionsQuery(PageQuery):
 class EligibilityQuery(Query):
     service_id: str | None = Field(default=None, max_length=64, description="Its price is what is asked about")
     price_minor: int | None = Field(default=None, ge=1, le=MAX_AMOUNT_MINOR)
-    starts_at: AwareDatetime | None = None
+    starts_at: StartsAt | None = None
 
 
 @api.post(f"{B}/sessions", responses={201: SessionAnswer})
