@@ -48,6 +48,13 @@ def _name(invoice: InvoiceDocument) -> str:
     return f"Invoice no. {invoice.number}" if invoice.number else "Draft invoice"
 
 
+def _origin(invoice: InvoiceDocument) -> str:
+    """When it was issued, which may be days after it was drawn up."""
+    if invoice.issued_on is None:
+        return f"Drawn up {moment_words(invoice.created_at, invoice.time_zone)}"
+    return f"Issued {date_words(invoice.issued_on)}"
+
+
 def _facts(invoice: InvoiceDocument) -> list[Fact]:
     """The table above the lines. The memo is here so that it never stands alone on a last page."""
     url = invoice.pay_url if invoice.status == "pending" and invoice.pay_url else ""
@@ -107,7 +114,7 @@ def render_invoice(invoice: InvoiceDocument) -> bytes:
         title=f"{clean(name)} - {author[:200]}",
         author=author,
         subject="Invoice",
-        created=as_utc(invoice.issued_at),
+        created=as_utc(invoice.created_at),
     )
     page = document.next_page()
 
@@ -117,7 +124,5 @@ def render_invoice(invoice: InvoiceDocument) -> bytes:
     flow = Flow(document, page, _top(page, invoice, region), start, region)
     _lines(flow, invoice.lines)
     sums(flow, _sums(invoice))
-    issued = "Drawn up" if invoice.status == "draft" else "Issued"
-    moment = moment_words(invoice.issued_at, invoice.time_zone)
-    footers(document, [f"{issued} {moment}", questions(invoice.reply_to_email)])
+    footers(document, [_origin(invoice), questions(invoice.reply_to_email)])
     return document.finish()

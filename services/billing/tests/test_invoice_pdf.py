@@ -22,7 +22,7 @@ INVOICE = InvoiceDocument(
     is_overdue=False,
     issued_on=date(2025, 3, 3),
     due_on=date(2025, 3, 17),
-    issued_at=datetime(2025, 3, 3, 23, 5, tzinfo=UTC),
+    created_at=datetime(2025, 2, 27, 23, 5, tzinfo=UTC),
     time_zone="Asia/Tokyo",
     currency="USD",
     lines=[
@@ -73,11 +73,11 @@ def test_a_plain_invoice_says_everything_it_should_on_one_page() -> None:
         "Total $57.50",
         "Paid so far $20.00",
         "Still to pay $37.50",
-        "Issued 4 March 2025 at 08:05 (Asia/Tokyo)",
+        "Issued 3 March 2025",
         "Questions? Write to hello@harbour.example",
     ):
         assert expected in text
-    for unexpected in ("DRAFT", "PAID", "VOID", "OVERDUE", "Page 1", "…"):
+    for unexpected in ("Drawn up", "DRAFT", "PAID", "VOID", "OVERDUE", "Page 1", "…"):
         assert unexpected not in text
     assert len(_pages(INVOICE)) == 1
 
@@ -127,9 +127,15 @@ def test_a_draft_has_no_number_and_was_not_issued() -> None:
     draft = replace(INVOICE, status="draft", number="", issued_on=None, due_on=None)
     text = _text(draft)
     assert "Draft invoice" in text
-    assert "Drawn up 4 March 2025" in text
+    assert "Drawn up 28 February 2025 at 08:05 (Asia/Tokyo)" in text
     for unexpected in ("Invoice no.", "Issued", "Invoice date", "Due date"):
         assert unexpected not in text
+
+
+def test_a_draft_that_was_thrown_away_was_not_issued_either() -> None:
+    text = _text(replace(INVOICE, status="void", number="", issued_on=None, due_on=None))
+    assert "Drawn up 28 February 2025" in text
+    assert "Issued" not in text
 
 
 def test_a_void_invoice_asks_for_nothing() -> None:
@@ -226,7 +232,7 @@ def test_metadata_names_the_document() -> None:
     assert reader.metadata is not None
     assert reader.metadata.title == "Invoice no. INV-000012 - Harbour Street Physiotherapy"
     assert reader.metadata.author == "Harbour Street Physiotherapy"
-    assert reader.metadata.creation_date == INVOICE.issued_at
+    assert reader.metadata.creation_date == INVOICE.created_at
 
 
 def test_the_same_invoice_gives_the_same_bytes() -> None:

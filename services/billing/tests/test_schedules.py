@@ -1,10 +1,12 @@
 """What happens by the clock: deactivation on the day, reminders never twice, invoices on their days."""
 
+import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from billing import timers
 from billing.models import Client
@@ -219,7 +221,11 @@ def test_drafts_wait_for_staff(billing: ServiceUnderTest, at: SetClock) -> None:
     (draft,) = studio.call("GET", "/invoices").json["items"]
     assert draft["status"] == "draft"
     assert told(billing, InvoiceIssued, InvoiceEmailRequested) == []
+    at("2026-01-15T12:00:00")
     assert studio.call("POST", f"/invoices/{draft['id']}/issue").json["number"] == "INV-000001"
+    pdf = PdfReader(io.BytesIO(studio.call("GET", "/invoices/INV-000001.pdf").data))
+    for words in ("Invoice date 15 January 2026", "Issued 15 January 2026"):
+        assert words in pdf.pages[0].extract_text()
 
 
 def test_reminders_come_once_each_and_stop_when_paid(billing: ServiceUnderTest, at: SetClock) -> None:

@@ -217,7 +217,7 @@ def _document(business: Business, invoice: Invoice, client_name: str) -> Invoice
         is_overdue=rules.is_overdue(invoice, clock.today(business.time_zone)),
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,
-        issued_at=invoice.created_at,
+        created_at=invoice.created_at,
         time_zone=business.time_zone,
         currency=invoice.currency,
         lines=[

@@ -19,8 +19,9 @@ class InvoiceDocumentLine:
 class InvoiceDocument:
     """What an invoice says. The `_text` amounts are already formatted for the reader.
 
-    `number` is such as "INV-000012", and empty for a draft. `issued_at` is in UTC and is shown in `time_zone`
-    (an IANA name). `is_overdue` and `pay_url` count only while the invoice is pending.
+    `number` is such as "INV-000012", and empty for a draft; so is `issued_on`. `created_at` is in UTC and is shown in
+    `time_zone` (an IANA name) where nothing was issued. `is_overdue` and `pay_url` count only while the invoice is
+    pending.
     """
 
     business_name: str
@@ -30,7 +31,7 @@ class InvoiceDocument:
     is_overdue: bool
     issued_on: date | None
     due_on: date | None
-    issued_at: datetime
+    created_at: datetime
     time_zone: str
     currency: str
     lines: Sequence[InvoiceDocumentLine]
