@@ -414,3 +414,28 @@ def test_what_was_taken_back_makes_no_debt_younger(billing: ServiceUnderTest, at
     studio.call("POST", f"/sessions/{held}/cancel")
     buckets = studio.call("GET", "/balances/ageing").json["buckets"]
     assert {row["days"]: row["owed_minor"] for row in buckets if row["owed_minor"]} == {"over-90": 10000}
+
+
+def test_money_that_went_and_came_back_makes_no_debt_younger(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2025-10-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.invoice(10000)
+    at("2026-03-05T12:00:00")
+
+    def aged() -> dict[str, int]:
+        buckets = studio.call("GET", "/balances/ageing").json["buckets"]
+        return {row["days"]: row["owed_minor"] for row in buckets if row["owed_minor"]}
+
+    payment_id = studio.pay(5000)
+    studio.withdraw(payment_id, 5000, "out-1")
+    assert aged() == {"0-30": 5000, "over-90": 5000}
+    studio.reinstate(payment_id, 5000, "in-1")
+    assert aged() == {"over-90": 5000}
+    studio.withdraw(payment_id, 3000, "out-2")
+    studio.reinstate(payment_id, 1000, "in-2")
+    assert aged() == {"0-30": 2000, "over-90": 5000}
+    studio.reinstate(payment_id, 2000, "in-3")
+    studio.refund(payment_id, 4000)
+    assert aged() == {"0-30": 4000, "over-90": 5000}
+    studio.reverse_refund(payment_id, 4000)
+    assert aged() == {"over-90": 5000}

@@ -169,16 +169,17 @@ def ageing(session: Session, business_id: str, today: date) -> dict[str, Any]:
 
 def _owed_parts(business_id: str) -> Select[Any]:
     """(client_id, effective_on, part_minor): the debits that make up what each client owes. What was taken back as if
-    it had never been, a payment or a charge, is not among them."""
-    newest_first = (Transfer.effective_on.desc(), Transfer.sequence.desc())
-    reached = func.sum(Transfer.amount_minor).over(partition_by=Transfer.client_id, order_by=newest_first)
-    debits = (
+    it had never been, a payment, a charge or a refund, is not among them, nor what a bank withdrew and gave back."""
+    taken = (
         select(
             Transfer.client_id,
             Transfer.effective_on,
+            Transfer.sequence,
             Transfer.amount_minor,
             (-ClientAccount.balance_minor).label("owed_minor"),
-            (reached - Transfer.amount_minor).label("before_minor"),
+            case((Transfer.kind == "funds_withdrawn", _still_withdrawn_minor()), else_=Transfer.amount_minor).label(
+                "still_minor"
+            ),
         )
         .join(
             ClientAccount,
@@ -193,18 +194,58 @@ def _owed_parts(business_id: str) -> Select[Any]:
         )
         .subquery()
     )
-    left_minor = debits.c.owed_minor - debits.c.before_minor
-    part_minor = case((left_minor < debits.c.amount_minor, left_minor), else_=debits.c.amount_minor)
-    return select(debits.c.client_id, debits.c.effective_on, part_minor.label("part_minor")).where(left_minor > 0)
+    amount_minor = case((taken.c.still_minor < taken.c.amount_minor, taken.c.still_minor), else_=taken.c.amount_minor)
+    newest_first = (taken.c.effective_on.desc(), taken.c.sequence.desc())
+    reached = func.sum(amount_minor).over(partition_by=taken.c.client_id, order_by=newest_first)
+    debits = (
+        select(
+            taken.c.client_id,
+            taken.c.effective_on,
+            amount_minor.label("amount_minor"),
+            (taken.c.owed_minor - (reached - amount_minor)).label("left_minor"),
+        )
+        .where(taken.c.still_minor > 0)
+        .subquery()
+    )
+    part_minor = case((debits.c.left_minor < debits.c.amount_minor, debits.c.left_minor), else_=debits.c.amount_minor)
+    return select(debits.c.client_id, debits.c.effective_on, part_minor.label("part_minor")).where(
+        debits.c.left_minor > 0
+    )
+
+
+def _still_withdrawn_minor() -> ColumnElement[int]:
+    """What was withdrawn of a withdrawal's payment up to it, less all that was reinstated: it settles the oldest."""
+    funds = aliased(Transfer)
+    up_to_it = case(
+        (funds.kind == "funds_reinstated", -funds.amount_minor),
+        (funds.sequence <= Transfer.sequence, funds.amount_minor),
+        else_=0,
+    )
+    return (
+        select(func.sum(up_to_it))
+        .where(
+            funds.business_id == Transfer.business_id,
+            funds.payment_id == Transfer.payment_id,
+            funds.kind.in_(("funds_withdrawn", "funds_reinstated")),
+        )
+        .correlate(Transfer)
+        .scalar_subquery()
+    )
 
 
 def _is_reversed() -> ColumnElement[bool]:
-    """Whether a charge, of a session or an invoice, was given back: `session:…` by `session-cancel:…`."""
+    """Whether a charge, of a session or an invoice, was given back, as `session:…` by `session-cancel:…`, or a refund
+    came back."""
     reversal = aliased(Transfer)
-    about: Any = func.substr(Transfer.source, len("session:") + 1)
+
+    def reversed_by(source: str, reversing: str) -> tuple[ColumnElement[bool], Any]:
+        about: Any = func.substr(Transfer.source, len(source) + 1)
+        return Transfer.source.startswith(source), literal(reversing) + about
+
     reversing = case(
-        (Transfer.source.startswith("session:"), literal("session-cancel:") + about),
-        (Transfer.source.startswith("invoice:"), literal("invoice-void:") + about),
+        reversed_by("session:", "session-cancel:"),
+        reversed_by("invoice:", "invoice-void:"),
+        reversed_by("refund:", "refund-reversal:"),
     )
     return (
         select(reversal.source)
