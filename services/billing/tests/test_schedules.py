@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import event as sqlalchemy_event
 
 from billing import timers
 from billing.models import Client
@@ -318,6 +319,34 @@ def test_what_was_paid_ahead_on_an_invoice_is_not_asked_for(billing: ServiceUnde
         studio.done(outcome_of)
         timers.remind(billing.runtime)
         assert [event.owed_minor for event in told(billing, ReminderDue)] == owed
+
+
+def test_the_number_of_queries_does_not_grow_with_the_clients(billing: ServiceUnderTest, at: SetClock) -> None:
+    at("2026-06-01T12:00:00")
+    studio = studio_in(billing, "Europe/Berlin")
+    studio.call("PUT", "/reminders", {"invoice_offsets_days": [0], "owed_every_days": 1, "owed_minimum_minor": 1})
+    queries: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            queries.append(statement)
+
+    sqlalchemy_event.listen(billing.runtime.database.engine, "before_cursor_execute", note)
+    counts = []
+    for day, clients in (("03", 1), ("05", 12)):
+        at(f"2026-06-{day}T12:00:00")
+        for number in range(clients):
+            client_id = studio.client(f"Client {number}")
+            studio.call("POST", "/invoices", {
+                "client_id": client_id, "due_on": "2026-06-03", "lines": [{"description": "x", "amount_minor": 500}],
+            })  # fmt: skip
+            studio.done("2026-06-01T10:00:00Z", client_id=client_id)
+        at(f"2026-06-{int(day) + 1:02}T12:00:00")
+        queries.clear()
+        timers.remind(billing.runtime)
+        counts.append(len(queries))
+    assert len(told(billing, ReminderDue)) == 2 + 2 * 12 + 1
+    assert counts[0] == counts[1] <= 14
 
 
 def test_a_schedule_that_is_saved_again_reminds_nobody_again(billing: ServiceUnderTest, at: SetClock) -> None:
