@@ -15,7 +15,7 @@ BALANCE = {
 }  # fmt: skip
 INVOICE = {
     "id": "i1", "number": "INV-000012", "client_id": "c1", "status": "pending", "overdue": False, "currency": "USD",
-    "outstanding_minor": 4500, "due_on": "2026-12-01",
+    "total_minor": 4500, "outstanding_minor": 4500, "due_on": "2026-12-01",
 }  # fmt: skip
 STRIPE = {
     "mode": "test", "allow_client_initiated_payments": True, "mail_and_telephone_orders": False,

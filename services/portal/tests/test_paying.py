@@ -304,6 +304,18 @@ def test_a_pay_link_of_a_partly_paid_invoice_asks_for_what_is_left(portal: Any, 
     assert "Pay $45.00 by card" in portal.visitor().get(path).text  # never more than it was sent for
 
 
+def test_a_pay_link_of_a_part_asks_for_no_other_part(portal: Any, others: Others) -> None:
+    """30.00 of 45.00, as the client had 15.00 left; the 30.00 are paid, and the 15.00 are not applied yet."""
+    path = link_of(portal, 3000, "INV-000012")
+    assert "Pay $30.00 by card" in portal.visitor().get(path).text
+    others.tell("GET", "/invoices/INV-000012", 200, {**INVOICE, "paid_minor": 3000, "outstanding_minor": 1500})
+    page = portal.visitor().get(path)
+    assert "has been paid in part since this link was sent" in page.text
+    assert "by card" not in page.text
+    refused = begin(portal.visitor(), page="/sign-in", path="/pay", link=path.partition("?")[2])
+    assert refused.status_code in (409, 422)
+
+
 def test_a_pay_link_of_a_partly_paid_invoice_leaves_for_paypal_with_what_is_left(
     tmp_path: Path, others: Others
 ) -> None:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from common import pay_link
 from common.auth import read_jwks
-from common.errors import NotFound, Refused
+from common.errors import Invalid, NotFound, Refused
 from common.pay_link import PayLink
 from portal import edge
 from portal.edge import runtime, screen
@@ -79,8 +79,13 @@ def opened(query: str) -> tuple[PayLink, Remit]:
 
 def due_of(remit: Remit, link: PayLink) -> paying.Due:
     """What the link asks for: its own amount, or what is left to pay of its invoice where that is less. Raises Invalid
-    when that is nothing."""
+    when that is nothing, and for a part of an invoice when so much is no longer left: it may be this part that was
+    paid, and the rest is not what the link was sent for."""
     if link.invoice_number is None:
         return paying.Due(link.amount_minor, str(remit.billing.business()["currency"]))
-    left = paying.of_invoice(remit.billing.invoice(link.invoice_number))
+    invoice = remit.billing.invoice(link.invoice_number)
+    left = paying.of_invoice(invoice)
+    if left.amount_minor < link.amount_minor < invoice["total_minor"]:
+        words = f"Invoice {left.invoice_number} has been paid in part since this link was sent. Ask for a new one."
+        raise Invalid("invoice_partly_paid", words)
     return replace(left, amount_minor=min(link.amount_minor, left.amount_minor))
