@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.harness.servers import NoServers, Servers, find, fresh_database
 
 ROOT = Path(__file__).parent
 # They take minutes, so they begin first and short ones fill the end.
 LONG = ("tests/faults", "tests/integration", "tests/browser", "tests/compose")
+
+# How long an example takes is the machine's business, and no fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -51,7 +51,7 @@ def setting(system: System) -> tuple[str, str]:
     return business_id, client_id
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_books_agree_whatever_the_order(system: System, data: st.DataObject) -> None:
     payments, billing = system

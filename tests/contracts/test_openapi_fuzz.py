@@ -63,7 +63,7 @@ def test_no_request_breaks_it(subject: ServiceUnderTest, ids: dict[str, str]) ->
         for mode in modes:
             run = given(case=operation.as_strategy(generation_mode=mode))(ask)
             run = settings(
-                max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+                max_examples=EXAMPLES, database=None, phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
             )(run)  # fmt: skip
             seed(SEED)(run)()

@@ -111,7 +111,7 @@ def chain(tmp_path: Path) -> Iterator[Shop]:
     found.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_same_payment_ledger_receipts_and_mails(chain: Shop, data: st.DataObject) -> None:
     paid = Paid(chain)

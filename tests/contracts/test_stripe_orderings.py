@@ -134,7 +134,7 @@ def chain(tmp_path: Path) -> Iterator[Shop]:
     found.close()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_same_payment_ledger_receipts_and_mails(chain: Shop, data: st.DataObject) -> None:
     paid = Paid(chain)

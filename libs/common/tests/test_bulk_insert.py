@@ -86,7 +86,7 @@ def test_one_of_many_is_found_by_any_text(database: Database) -> None:
         assert session.scalars(select(THINGS.c.words).where(is_one_of(session, THINGS.c.words, []))).all() == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.lists(st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
 def test_any_text_stands_in_an_array(postgresql_url: str, texts: list[str | None]) -> None:
     with psycopg.connect(postgresql_url) as connection:

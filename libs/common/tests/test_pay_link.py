@@ -30,7 +30,7 @@ def test_a_link_is_what_it_says(keys: Path) -> None:
     assert pay_link.verify(query, auth.read_jwks(keys / "jwks.json")) == PayLink("b1", "c1", 3000, "INV-000012")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 400), letter=st.sampled_from("0a&=Z-"))
 def test_a_changed_link_is_refused(keys: Path, place: int, letter: str) -> None:
     query = made(keys)

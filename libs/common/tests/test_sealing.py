@@ -17,7 +17,7 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=st.text(max_size=300), place=st.text(max_size=100))
 def test_what_is_sealed_opens_in_its_place(key_file: Path, secret: str, place: str) -> None:
     sealer = Sealer(key_file)

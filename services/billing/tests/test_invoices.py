@@ -328,7 +328,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, automatic=st.booleans())
 def test_whatever_happens_the_books_agree(
     billing: ServiceUnderTest, steps: list[tuple[Any, ...]], automatic: bool

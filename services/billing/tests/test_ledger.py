@@ -227,7 +227,7 @@ def test_changing_a_threshold_announces_nothing(
     assert kinds == ["BusinessUpdated", "BalanceChanged"]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_of_any_events_ends_at_the_same_balance(
     billing: ServiceUnderTest, business: dict[str, Any], path: str, data: st.DataObject

@@ -198,7 +198,7 @@ def events_of(suffix: str) -> list[Event]:
     ]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_with_any_repetition_records_once(payments: ServiceUnderTest, data: st.DataObject) -> None:
     suffix = str(len(copies(payments)) + 100)

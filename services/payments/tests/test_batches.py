@@ -274,7 +274,7 @@ CELLS = {
 ROW = st.tuples(*[st.sampled_from(cells) for cells in CELLS.values()]).map(",".join)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=1, max_size=6))
 def test_a_preview_and_the_batch_agree(payments: ServiceUnderTest, rows: list[str]) -> None:
     payments.call("POST", f"{BATCH}?allow_duplicates=true", csv=csv("C-1,45.00,cash,2026-03-01,,,R-1,"))

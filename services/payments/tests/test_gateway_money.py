@@ -278,7 +278,7 @@ def state_of(payments: ServiceUnderTest, told: Told) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_with_any_repetition_ends_the_same(payments: ServiceUnderTest, data: st.DataObject) -> None:
     count = len(payments.emitted())
