@@ -128,6 +128,8 @@ def _tables_at(run: Run, folder: Path) -> Iterator[None]:
         server.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(str(folder)))
         try:
             _move(payments, "small")
+            for table in WRITTEN:  # rows of before left room in their pages, which may be enough for the whole load
+                payments.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(table)))
             yield
         finally:
             _move(payments, "pg_default")
@@ -187,8 +189,10 @@ def no_file_left(run: Run) -> None:
     run.figure("requests meanwhile, by status (0: no answer)", _counted(meanwhile))
     run.figure("processes that ended over it, and were started again", gone)
     run.figure("first 201 after its end, s", first - ended)
-    run.require("it was felt", set(meanwhile) != {201}, _counted(meanwhile))
-    run.require("answered 201 or 503, or not at all", {a.status for a in attempts} <= {0, 201, 409, 503})
+    # One that ended with nothing in hand cost no answer: whoever asked was connected to another one.
+    run.require("it was felt", gone > 0 or set(meanwhile) != {201}, f"{_counted(meanwhile)}, {gone} ended")
+    statuses = _counted([attempt.status for attempt in attempts])
+    run.require("answered 201 or 503, or not at all", set(statuses) <= {0, 201, 409, 503}, statuses)
     refused = [why for each in every for why in each.refused]
     run.require("every payment was answered 201 in the end", not refused, refused[:3] or "")
 

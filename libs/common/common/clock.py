@@ -32,6 +32,8 @@ class Clock:
             self._offset = timedelta(seconds=float(self._offset_file.read_text().strip() or 0))
         except (FileNotFoundError, ValueError):
             self._offset = timedelta()
+        except OSError:
+            pass  # no more files may be opened: it stays as it was
         return self._offset
 
 

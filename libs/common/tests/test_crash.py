@@ -31,6 +31,10 @@ def test_it_dies_there_and_only_once(tmp_path: Path):
     assert not file.exists()
 
 
+def test_what_cannot_be_read_names_no_place(tmp_path: Path):
+    assert _pass_by(tmp_path) == 0
+
+
 def test_another_place_is_passed_by(tmp_path: Path):
     file = tmp_path / "crash"
     file.write_text("relaying")
