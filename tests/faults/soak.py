@@ -142,22 +142,24 @@ class Watch:
     def judge(self) -> None:
         """No life that was seen for long enough rises faster than allowed after it is warm."""
         memory: dict[Life, float] = {}
+        steps: list[float] = []
         files: dict[Life, float] = {}
         for life, samples in self._lives.items():
             warm = [sample for sample in samples if sample[0] - samples[0][0] >= WARM_SECONDS]
             if warm and warm[-1][0] - warm[0][0] >= SEEN_FOR_SECONDS:
-                memory[life] = rise(without_a_step([(when, mb) for when, mb, _ in warm])) * 60
+                megabytes = [(when, mb) for when, mb, _ in warm]
+                memory[life] = rise(without_a_step(megabytes)) * 60
+                steps.append(step(megabytes)[0])
                 files[life] = rise([(when, float(count)) for when, _, count in warm]) * 60
         run = self._run
         run.figure("processes seen for long enough", len(memory))
         most_mb = max(mb for samples in self._lives.values() for _, mb, _ in samples)
         most_files = max(count for samples in self._lives.values() for _, _, count in samples)
         run.figure("most memory of one, MB; most open files", f"{most_mb:.0f}; {most_files}")
-        greatest = max(step([(when, mb) for when, mb, _ in samples])[0] for samples in self._lives.values())
-        run.figure("greatest step of one, MB", greatest)
         if not memory:
             run.figure("growth is judged at full length only", "")
             return
+        run.figure("  greatest step of one, MB", max(steps))
         for what, found, allowed in (("MB", memory, MEMORY_MB_A_MINUTE), ("open files", files, FILES_A_MINUTE)):
             life, fastest = max(found.items(), key=lambda item: item[1])
             run.figure(f"  fastest rise, {what} a minute", f"{fastest:.2f} {life[0]} ({life[1]})")
