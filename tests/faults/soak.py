@@ -178,8 +178,8 @@ class Watch:
 
 
 def without_a_step(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The samples without their greatest step. Each process does something for the first time, at any time: its first
-    call over TLS, say, which a timer makes, takes 14 MB at once. A leak goes on."""
+    """The samples without their greatest step. Each process does something for the first time, at any time: a web's
+    first payments or a timer's first look at what Stripe has take some 14 MB at once. A leak goes on."""
     height, when = step(samples)
     return [(x, y - height if x >= when else y) for x, y in samples]
 
