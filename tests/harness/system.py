@@ -143,7 +143,7 @@ class System:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def command(self, service: str, *arguments: str, check: bool = True, seconds: float = 60) -> str:
+    def command(self, service: str, *arguments: str, check: bool = True, seconds: float = 180) -> str:
         """Run `remit <service> …`, or a tool such as `backup`, as an operator would; answers what it printed."""
         done = subprocess.run(
             [*REMIT, service, *arguments], env=self.environ(service), cwd=self.folder, capture_output=True, text=True,
