@@ -16,10 +16,11 @@ if "sandbox" in sys.modules and getattr(sys.modules["sandbox"], "__file__", None
     del sys.modules["sandbox"]
 
 from paypal_driver import Listener, Merchant  # noqa: E402
-from sandbox_driver import Box, free_port_base  # noqa: E402
+from sandbox_driver import Box  # noqa: E402
 from stripe_driver import Receiver, Shop  # noqa: E402
 
 import sandbox  # noqa: E402
+from common.testing import free_port_base  # noqa: E402
 
 
 @pytest.fixture

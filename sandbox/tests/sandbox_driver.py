@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -39,18 +38,6 @@ class Box:
 
     def faults(self, **mail: object) -> requests.Response:
         return requests.put(f"{self.url}/faults", json={"mail": mail}, timeout=SECONDS)
-
-
-def free_port_base() -> int:
-    """A PORT_BASE whose web and SMTP ports are both free at the moment."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            base = int(probe.getsockname()[1]) - sandbox.box.WEB_OFFSET
-        try:
-            with socket.create_server(("127.0.0.1", base + sandbox.box.SMTP_OFFSET)):
-                return base
-        except OSError:
-            continue
 
 
 def letter(subject: str = "Your payment", text: str = "Hello.", message_id: str | None = None) -> EmailMessage:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import requests
 from paypal_driver import SECONDS, Listener, Merchant
-from sandbox_driver import free_port_base
 from stripe_driver import wait_for
 from test_paypal_webhooks import VERIFY, listen, question
 from test_sandbox_process import launch
 
 import sandbox
+from common.testing import free_port_base
 
 OFF = {
     "fail_next": 0, "fail_with": "act_then_500", "fail_at": "any", "seconds": 5, "verifier": "", "duplicate": 0,

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import requests
 import stripe
-from sandbox_driver import Box, free_port_base
+from sandbox_driver import Box
 from stripe_driver import RETURN, SECONDS, Receiver, Shop, wait_for
 from test_sandbox_process import launch
 
 import sandbox
+from common.testing import free_port_base
 
 OFF = {
     "fail_next": 0, "fail_with": "charge_then_500", "fail_at": "any", "seconds": 5, "duplicate": 0, "delay_seconds": 0,

@@ -1,5 +1,6 @@
 """For tests: a service with a database of its own, "this block emits these events", and "eventually"."""
 
+import itertools
 import json
 import os
 import random
@@ -180,28 +181,36 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 20.0) -> An
         time.sleep(0.02)
 
 
-# Below those that outgoing connections take, which could sit on a port between its choice and its use; and for the
-# same reason each of several test processes has a share of its own.
+# Below those that outgoing connections take, which could sit on a port between its choice and its use; for the same
+# reason each of several test processes has a share of its own, and none of its answers comes again before all others:
+# who asks for two and opens them afterwards must not be given one inside the other.
 TEST_PORTS = range(10_000, 32_000)
 PORTS_EACH = 5_500
+_SPAN = 64  # the services' offsets, and those that tests put above them
 _SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % (len(TEST_PORTS) // PORTS_EACH)
-_PORTS = TEST_PORTS[_SHARE * PORTS_EACH : (_SHARE + 1) * PORTS_EACH]
+_STARTS = TEST_PORTS[_SHARE * PORTS_EACH : (_SHARE + 1) * PORTS_EACH - _SPAN : _SPAN]
+_in_turn = itertools.cycle(random.sample(_STARTS, len(_STARTS)))
 
 
 def free_port() -> int:
-    """A port that is free right now."""
-    return next(port for _ in range(200) if _is_free(port := random.choice(_PORTS)))
+    """A port that is free right now, and that the next dozens of answers leave alone."""
+    return next(port for port in _a_round() if _is_free(port))
 
 
 def free_port_base() -> int:
-    """A port base of which every service's port is free right now."""
-    for _ in range(200):
-        base = random.choice(_PORTS)
-        if all(_is_free(base + offset) for offset in (*PORT_OFFSETS.values(), SMTP_OFFSET)):
-            return base
+    """A port base of which every service's port is free right now, and that the next dozens of answers leave alone."""
+    offsets = (*PORT_OFFSETS.values(), SMTP_OFFSET)
+    return next(base for base in _a_round() if all(_is_free(base + offset) for offset in offsets))
+
+
+def _a_round() -> Iterator[int]:
+    yield from itertools.islice(_in_turn, len(_STARTS))
     raise RuntimeError("no free ports")
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
