@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -13,6 +14,7 @@ from tests.harness.proxy import WHOLE, Fault, Wire
 from tests.harness.servers import Servers
 
 SILENT = Fault(is_silent=True)
+NAME = "silent-peers"
 
 pytestmark = pytest.mark.broker
 
@@ -29,7 +31,7 @@ def wire(servers: Servers) -> Iterator[Wire]:
 def database(wire: Wire, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     monkeypatch.setattr(db, "SIGN_OF_LIFE_SECONDS", 0.5)
     monkeypatch.setattr(db.PostgresConnection, "silence_seconds", 1.0)
-    found = Database(wire.instead_of(servers.database.url), pool_size=2)
+    found = Database(wire.instead_of(servers.database.url), pool_size=2, application_name=NAME)
     found.ping()
     yield found
     found.close()
@@ -49,7 +51,10 @@ def test_a_statement_ends_and_the_connection_with_it(database: Database, wire: W
     database.ping()
 
 
-def test_a_pooled_connection_is_asked_for_a_sign_of_life_first(database: Database, wire: Wire) -> None:
+def test_a_pooled_connection_is_asked_for_a_sign_of_life_first(
+    database: Database, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FRESH_SECONDS", 0.0)
     wire.fault = SILENT
     began = time.monotonic()
 
@@ -58,6 +63,41 @@ def test_a_pooled_connection_is_asked_for_a_sign_of_life_first(database: Databas
 
     assert is_unavailable(raised.value)
     assert time.monotonic() - began < 0.5 + 2 * db.CONNECT_TIMEOUT_SECONDS
+
+
+def test_nobody_notices_that_a_connection_died_while_it_idled(
+    database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FRESH_SECONDS", 0.2)
+    end_connections_of(database, servers)
+    time.sleep(0.3)
+
+    database.ping()
+
+
+def test_one_that_died_a_moment_ago_is_met_once_and_none_of_its_age_after_it(
+    database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FRESH_SECONDS", 60.0)
+    with database.engine.connect(), database.engine.connect():
+        pass  # two in the pool
+    end_connections_of(database, servers)
+
+    with pytest.raises(OperationalError) as raised:
+        database.ping()
+
+    assert is_unavailable(raised.value)
+    database.ping()
+    database.ping()
+
+
+def end_connections_of(database: Database, servers: Servers) -> None:
+    with psycopg.connect(servers.database.url, autocommit=True) as admin:
+        ended = admin.execute(
+            "SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity WHERE application_name = %s", (NAME,)
+        ).fetchone()
+    assert ended is not None
+    assert ended[0] >= 1
 
 
 def test_what_may_take_its_time_is_waited_for(database: Database) -> None:

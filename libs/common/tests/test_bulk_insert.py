@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Boolean, Column, Date, LargeBinary, MetaData, Table, Text, select
 
-from common.db import ARRAYS_FROM_ROWS, Database, Moment, array_literal, bulk_insert, is_one_of
+from common.db import ARRAYS_FROM_ROWS, Database, Moment, array_literal, bulk_insert, is_one_of, is_one_of_pairs
 
 pytestmark = pytest.mark.broker
 
@@ -93,3 +93,18 @@ def test_any_text_stands_in_an_array(postgresql_url: str, texts: list[str | None
         found = connection.execute("SELECT %s::text[]", [array_literal(texts)]).fetchone()
     assert found is not None
     assert found[0] == texts
+
+
+def test_pairs_are_found_together_and_not_apart(database: Database) -> None:
+    table = Table("pairs", MetaData(), Column("first", Text), Column("second", Text))
+    table.create(database.engine)
+    words = [text for text in TEXTS if text is not None]
+    crossed = [(first, second) for first in words for second in words]
+    wanted = [*zip(words, reversed(words), strict=True), ("not", "there")]
+    with database.write() as session:
+        bulk_insert(session, table, [{"first": first, "second": second} for first, second in crossed])
+        for pairs in (wanted, wanted[:1], []):
+            found = session.execute(
+                select(table).where(is_one_of_pairs(session, (table.c.first, table.c.second), pairs))
+            )
+            assert {(row.first, row.second) for row in found} == set(pairs) & set(crossed)

@@ -20,6 +20,43 @@ from common.outbox import emit
 Key = tuple[str, str]
 
 
+# Made once: what is asked of every batch costs as much to write as to run.
+_ACCOUNTS = (
+    select(
+        ClientAccount.business_id,
+        ClientAccount.client_id,
+        Business.currency,
+        ClientAccount.balance_minor,
+        ClientAccount.scheduled_minor,
+        ClientAccount.refunding_minor,
+        ClientAccount.sequence,
+        Client.threshold_minor.label("own_minor"),
+        Business.threshold_minor,
+        Business.prepayment_required,
+        Business.reserve_scheduled,
+        Business.apply_credit_automatically,
+    )
+    .join(
+        Client,
+        (Client.business_id == ClientAccount.business_id) & (Client.client_id == ClientAccount.client_id),
+    )
+    .join(Business, Business.business_id == ClientAccount.business_id)
+    .where(tuple_(ClientAccount.business_id, ClientAccount.client_id).in_(bindparam("wanted", expanding=True)))
+    .order_by(ClientAccount.business_id, ClientAccount.client_id)
+)
+_LOCKED = _ACCOUNTS.with_for_update(of=ClientAccount)
+_STORED = (
+    update(ClientAccount.__table__)  # type: ignore[arg-type]
+    .where(ClientAccount.business_id == bindparam("b"), ClientAccount.client_id == bindparam("c"))
+    .values(
+        balance_minor=bindparam("balance"),
+        scheduled_minor=bindparam("scheduled"),
+        refunding_minor=bindparam("refunding"),
+        sequence=bindparam("last"),
+    )
+)
+
+
 class UnknownClient(Exception):
     """A client, or a business, that is not there."""
 
@@ -60,7 +97,7 @@ class Account:
 def lock(session: Session, keys: Iterable[Key]) -> dict[Key, Account]:
     """Lock the accounts of these clients, in id order. Raises UnknownClient."""
     wanted = sorted(set(keys))
-    rows = session.execute(_select(wanted).with_for_update(of=ClientAccount))
+    rows = session.execute(_LOCKED, {"wanted": wanted})
     accounts = {(row.business_id, row.client_id): _account(row) for row in rows}
     for business_id, client_id in wanted:
         if (business_id, client_id) not in accounts:
@@ -70,36 +107,10 @@ def lock(session: Session, keys: Iterable[Key]) -> dict[Key, Account]:
 
 def look(session: Session, business_id: str, client_id: str) -> Account:
     """What a client's account holds, without locking it: for showing, not for changing. Raises NotFound."""
-    row = session.execute(_select([(business_id, client_id)])).one_or_none()
+    row = session.execute(_ACCOUNTS, {"wanted": [(business_id, client_id)]}).one_or_none()
     if row is None:
         raise NotFound("not_found", "There is no such client.")
     return _account(row)
-
-
-def _select(wanted: Sequence[Key]) -> Any:
-    return (
-        select(
-            ClientAccount.business_id,
-            ClientAccount.client_id,
-            Business.currency,
-            ClientAccount.balance_minor,
-            ClientAccount.scheduled_minor,
-            ClientAccount.refunding_minor,
-            ClientAccount.sequence,
-            Client.threshold_minor.label("own_minor"),
-            Business.threshold_minor,
-            Business.prepayment_required,
-            Business.reserve_scheduled,
-            Business.apply_credit_automatically,
-        )
-        .join(
-            Client,
-            (Client.business_id == ClientAccount.business_id) & (Client.client_id == ClientAccount.client_id),
-        )
-        .join(Business, Business.business_id == ClientAccount.business_id)
-        .where(tuple_(ClientAccount.business_id, ClientAccount.client_id).in_(wanted))
-        .order_by(ClientAccount.business_id, ClientAccount.client_id)
-    )
 
 
 def lock_one(session: Session, business_id: str, client_id: str) -> Account:
@@ -134,14 +145,7 @@ def store(session: Session, accounts: Sequence[Account]) -> None:
     if not accounts:
         return
     session.connection().execute(
-        update(ClientAccount)
-        .where(ClientAccount.business_id == bindparam("b"), ClientAccount.client_id == bindparam("c"))
-        .values(
-            balance_minor=bindparam("balance"),
-            scheduled_minor=bindparam("scheduled"),
-            refunding_minor=bindparam("refunding"),
-            sequence=bindparam("last"),
-        ),
+        _STORED,
         [
             {
                 "b": account.business_id,

@@ -14,7 +14,7 @@ from billing.models import Business, Transfer
 from billing.usecases import accounts, allocations, tallies
 from billing.usecases.accounts import Account, Key
 from common import clock
-from common.db import bulk_insert
+from common.db import bulk_insert, is_one_of_pairs
 from common.events import Event, caused_by
 from common.events.billing import BalanceBelowThreshold, BalanceChanged, BalanceRestored
 from common.ids import new_id
@@ -80,15 +80,12 @@ def _row(posting: Posting, account: Account, now: Any) -> dict[str, Any]:
 
 def _not_posted_yet(session: Session, postings: Sequence[Posting]) -> list[Posting]:
     """The postings whose source is not in the ledger, each once. Callers hold the client's lock, so none slips in."""
-    posted: set[tuple[str, str, int]] = {
-        (row[0], row[1], row[2])
-        for row in session.execute(
-            select(Transfer.business_id, Transfer.source, Transfer.line).where(
-                Transfer.business_id.in_({posting.business_id for posting in postings}),
-                Transfer.source.in_({posting.source for posting in postings}),
-            )
-        )
-    }
+    # As pairs: asked apart, PostgreSQL looks for each source in each business, 1,600 times for 200 events of eight.
+    sources = sorted({(posting.business_id, posting.source) for posting in postings})
+    query = select(Transfer.business_id, Transfer.source, Transfer.line).where(
+        is_one_of_pairs(session, (Transfer.business_id, Transfer.source), sources)
+    )
+    posted: set[tuple[str, str, int]] = {(row[0], row[1], row[2]) for row in session.execute(query)}
     new = []
     for posting in postings:
         key = (posting.business_id, posting.source, posting.line)
