@@ -19,7 +19,7 @@ CLIENTS = 10
 PER_SECOND = 8.0
 AROUND_SECONDS = 3.0  # of load before and after
 QUICK_503_SECONDS = 5.0
-# A request waits 5 s for a lock, and may have waited for a connection and for its turn before.
+# A request waits 5 s for its locks in all, and may have waited for a connection before.
 LOCKED_503_SECONDS = 10.0
 # Stopped, so that something waits at the broker.
 RECEIVERS = ["billing-worker", "billing-worker-2", "notifications-worker"]

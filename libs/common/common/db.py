@@ -51,6 +51,7 @@ from common import context, crash
 WRITE_WAIT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 3
 STATEMENT_SECONDS = 30
+LOCK_WAIT_SECONDS = 5.0
 # A peer that takes what is sent and says nothing is not noticed by TCP. A statement is given longer here than by the
 # server, which ends what merely takes long.
 SILENCE_SECONDS = STATEMENT_SECONDS + 5.0
@@ -120,6 +121,7 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size, application_name)
         if is_confined:
             _confine(self.engine)
+            _wait_once(self.engine)
         # SQLite has one writer. A fair lock in the process beats its polling; other processes still meet
         # its own busy timeout.
         self._writer = threading.Lock() if self.is_sqlite else None
@@ -232,7 +234,7 @@ def _postgres_engine(url: str, pool_size: int, application_name: str) -> Engine:
             "application_name": application_name,
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 5,
-            "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout=5000"
+            "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_WAIT_SECONDS * 1000:.0f}"
             " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
         },
     )
@@ -270,6 +272,27 @@ def _confine(engine: Engine) -> None:
         for setting, value in (("remit.business", context.business_id()), ("remit.sought", context.sought())):
             if value is not None:
                 connection.exec_driver_sql("SELECT set_config(%s, %s, true)", (setting, value))
+
+
+def _wait_once(engine: Engine) -> None:
+    """Let a transaction wait for its locks for LOCK_WAIT_SECONDS in all: somebody waits for the answer. PostgreSQL
+    counts each wait anew, and who queues for a row waits twice: for a turn, and for the row."""
+    shortest = LOCK_WAIT_SECONDS / 10
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.info["lock_seconds"] = LOCK_WAIT_SECONDS
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _asked(connection: Connection, *_: Any) -> None:
+        connection.info["asked_at"] = time.monotonic()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _answered(connection: Connection, *_: Any) -> None:
+        took = time.monotonic() - connection.info["asked_at"]
+        if took >= shortest:
+            left = connection.info["lock_seconds"] = max(shortest, connection.info["lock_seconds"] - took)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{left * 1000:.0f}ms'")
 
 
 def _sqlite_engine(url: str) -> Engine:
