@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy import any_, insert, literal, select, update
+from sqlalchemy import any_, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import NullType
@@ -73,9 +73,10 @@ def record_payment(connection: Connection, business_id: str, sent: dict[str, Any
         "batch_id": None, "receipt_revision": 1, "voided_at": None, "void_reason": None, "dispute_state": None,
     }  # fmt: skip
     connection.execute(insert(payments), row)
+    turn = select(func.pg_advisory_xact_lock(func.hashtextextended(f"receipts\n{business_id}", 0))).cte("turn")
     number = connection.execute(
         upsert(counters)
-        .values(business_id=business_id, last_number=1)
+        .from_select(["business_id", "last_number"], select(literal(business_id), literal(1)).select_from(turn))
         .on_conflict_do_update(index_elements=["business_id"], set_={"last_number": counters.c.last_number + 1})
         .returning(counters.c.last_number)
     ).scalar_one()

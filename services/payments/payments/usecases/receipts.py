@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from common import clock
 from common.db import IN_CHUNK, bulk_insert, insert_or
 from payments.models import Payment, Receipt, ReceiptCounter
+from payments.usecases import locks
 
 
 def issue(session: Session, business_id: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -33,7 +34,12 @@ def issue(session: Session, business_id: str, rows: Sequence[dict[str, Any]]) ->
 
 def _take_numbers(session: Session, business_id: str, count: int) -> int:
     """Take `count` receipt numbers; answers the last of them."""
-    statement = insert_or(session, ReceiptCounter.__table__).values(business_id=business_id, last_number=count)
+    statement = insert_or(session, ReceiptCounter.__table__)
+    if locks.has_many_writers(session):
+        wanted = select(literal(business_id), literal(count)).select_from(locks.turn_at_counter(business_id))
+        statement = statement.from_select(["business_id", "last_number"], wanted)
+    else:
+        statement = statement.values(business_id=business_id, last_number=count)
     statement = statement.on_conflict_do_update(
         index_elements=["business_id"], set_={"last_number": ReceiptCounter.last_number + count}
     )
