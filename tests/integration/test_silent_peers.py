@@ -69,7 +69,7 @@ def test_nobody_notices_that_a_connection_died_while_it_idled(
     database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "FRESH_SECONDS", 0.2)
-    end_connections_of(database, servers)
+    end_connections_of(servers)
     time.sleep(0.3)
 
     database.ping()
@@ -81,7 +81,7 @@ def test_one_that_died_a_moment_ago_is_met_once_and_none_of_its_age_after_it(
     monkeypatch.setattr(db, "FRESH_SECONDS", 60.0)
     with database.engine.connect(), database.engine.connect():
         pass  # two in the pool
-    end_connections_of(database, servers)
+    end_connections_of(servers)
 
     with pytest.raises(OperationalError) as raised:
         database.ping()
@@ -91,7 +91,7 @@ def test_one_that_died_a_moment_ago_is_met_once_and_none_of_its_age_after_it(
     database.ping()
 
 
-def end_connections_of(database: Database, servers: Servers) -> None:
+def end_connections_of(servers: Servers) -> None:
     with psycopg.connect(servers.database.url, autocommit=True) as admin:
         ended = admin.execute(
             "SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity WHERE application_name = %s", (NAME,)

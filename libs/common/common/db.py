@@ -373,8 +373,7 @@ def is_one_of(session: Session, column: Any, values: Sequence[str]) -> ColumnEle
     fraction of the time that as many parameters take."""
     if session.get_bind().dialect.name != "postgresql":
         return column.in_(values)  # type: ignore[no-any-return]
-    # Of no type, so that it becomes what `column` is compared with before the plan is made.
-    return column == any_(literal(array_literal(values), NullType()))  # type: ignore[no-any-return]
+    return column == any_(_sent_as_array(values))  # type: ignore[no-any-return]
 
 
 def is_one_of_pairs(
@@ -384,12 +383,14 @@ def is_one_of_pairs(
     list of pairs, or as two lists, they are planned badly for as long as the table has no statistics."""
     if session.get_bind().dialect.name != "postgresql" or not pairs:
         return tuple_(*columns).in_(pairs)
-    # Of no type, as above: as an array SQLAlchemy would send the text of it a letter at a time.
-    arrays = [
-        func.unnest(cast(literal(array_literal(values), NullType()), ARRAY(Text)))
-        for values in zip(*pairs, strict=True)
-    ]
+    arrays = [func.unnest(cast(_sent_as_array(values), ARRAY(Text))) for values in zip(*pairs, strict=True)]
     return tuple_(*columns).in_(select(*arrays))
+
+
+def _sent_as_array(values: Sequence[str]) -> ColumnElement[Any]:
+    """Of no type, so that it becomes what it is compared with before the plan is made, and so that SQLAlchemy sends it
+    as it is: of an array's type it would be sent a letter at a time."""
+    return literal(array_literal(values), NullType())
 
 
 def is_unavailable(error: BaseException) -> bool:
