@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from paypal_driver import Listener, Merchant
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from stripe_driver import wait_for
 
 
@@ -37,7 +37,8 @@ def pay(page: Page, own: Merchant, listener: Listener, **more: str) -> None:
     listener.page = f'<form method="post" action="{own.base}/cgi-bin/webscr">{inputs}<button>PayPal</button></form>'
     page.goto(listener.url)
     page.get_by_role("button", name="PayPal").click()
-    assert page.get_by_text("für Jörg").is_visible()
+    # A press of a button does not wait for the next page; `is_visible` would look at the one left.
+    expect(page.get_by_text("für Jörg")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
@@ -88,6 +89,6 @@ def test_the_terminal(page: Page, merchant: Merchant) -> None:
     page.get_by_label("Invoice").fill(" inv-7 ")
     page.get_by_label("Payer e-mail", exact=True).fill("bo@home.test")
     page.get_by_role("button", name="Charge").click()
-    assert page.get_by_role("status").is_visible()
+    expect(page.get_by_role("status")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert own.transactions()[0]["invoice"] == " inv-7 "
