@@ -15,8 +15,8 @@ from tests.harness.servers import Servers, fresh_database
 
 pytestmark = pytest.mark.broker
 
-LOCK_WAIT_SECONDS = 2.0
-FREE_AFTER_SECONDS = 1.5
+LOCK_WAIT_SECONDS = 3.0
+FREE_AFTER_SECONDS = 2.0
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def record(database: Database) -> None:
         session.execute(text("INSERT INTO receipts SELECT last FROM counters WHERE name = 'b1'"))
 
 
-def test_the_second_lock_is_waited_for_only_as_long_as_is_left(database: Database, url: str) -> None:
-    record(database)
+def seconds_to_be_refused(database: Database, url: str) -> float:
+    """Of a payment that gets the row after a while, and the table not at all."""
     with psycopg.connect(url) as table, psycopg.connect(url) as row:
         table.execute("LOCK TABLE receipts IN ACCESS EXCLUSIVE MODE")
         row.execute("SELECT * FROM counters FOR UPDATE")
@@ -53,15 +53,20 @@ def test_the_second_lock_is_waited_for_only_as_long_as_is_left(database: Databas
         began = time.monotonic()
         with pytest.raises(DBAPIError) as raised:
             record(database)
-        took = time.monotonic() - began
+        took_seconds = time.monotonic() - began
         timer.join()
-
     assert is_contended(raised.value)
-    assert FREE_AFTER_SECONDS < took < LOCK_WAIT_SECONDS + FREE_AFTER_SECONDS / 2
+    return took_seconds
+
+
+def test_the_second_lock_is_waited_for_only_as_long_as_is_left(database: Database, url: str) -> None:
+    record(database)
+    took_seconds = seconds_to_be_refused(database, url)
+    assert FREE_AFTER_SECONDS < took_seconds < LOCK_WAIT_SECONDS + FREE_AFTER_SECONDS / 2
 
 
 def test_the_next_transaction_has_all_of_it_again(database: Database, url: str) -> None:
-    test_the_second_lock_is_waited_for_only_as_long_as_is_left(database, url)
+    seconds_to_be_refused(database, url)
     with psycopg.connect(url) as table:
         table.execute("LOCK TABLE receipts IN ACCESS EXCLUSIVE MODE")
         timer = threading.Timer(FREE_AFTER_SECONDS, table.rollback)

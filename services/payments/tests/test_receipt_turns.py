@@ -15,7 +15,7 @@ from payments.usecases import receipts
 
 pytestmark = pytest.mark.broker
 
-LOCK_WAIT_SECONDS = 2.0
+LOCK_WAIT_SECONDS = 3.0
 AT_ONCE = 16
 
 
