@@ -37,7 +37,7 @@ def pay(page: Page, own: Merchant, listener: Listener, **more: str) -> None:
     listener.page = f'<form method="post" action="{own.base}/cgi-bin/webscr">{inputs}<button>PayPal</button></form>'
     page.goto(listener.url)
     page.get_by_role("button", name="PayPal").click()
-    # A press of a button does not wait for the next page; `is_visible` would look at the one left.
+    # Waited for: a click comes back when the next page begins, not when its text is there.
     expect(page.get_by_text("für Jörg")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
