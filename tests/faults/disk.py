@@ -21,6 +21,7 @@ from tests.faults.load import Load, at_rate
 from tests.harness.embedded import Embedded
 
 SIZE_MB = 64
+ROOM_MB = 16  # on the disk beneath the tables, for what comes beside them until it is filled
 WEB = "payments-web"
 WRITTEN = ("payments", "receipts", "outbox")
 PER_SECOND = 8.0
@@ -32,7 +33,7 @@ def full(run: Run) -> None:
     if os.geteuid() != 0:
         run.figure("not run: only root may mount a file system of its own", "")
         return
-    with _small_disk() as folder:
+    with _small_disk(SIZE_MB) as folder:
         remit = Embedded(folder)
         try:
             _fill_and_free(run, remit, folder)
@@ -95,9 +96,9 @@ def _fill(path: Path) -> None:
 
 
 @contextmanager
-def _small_disk() -> Iterator[Path]:
+def _small_disk(size_mb: int) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="remit-disk-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder)], check=True)
     try:
         yield folder
     finally:
@@ -110,10 +111,21 @@ def beneath_the_database(run: Run) -> None:
     if os.geteuid() != 0 or run.stage.servers.kind != "local":
         run.figure("not run: it needs root, and PostgreSQL on this machine (TEST_SERVERS=local)", "")
         return
-    with _small_disk() as folder, _tables_at(run, folder / "space"):
+    with _small_disk(_rewritten_mb(run) + ROOM_MB) as folder, _tables_at(run, folder / "space"):
         load = during(run, _filled(folder / "filler"), stopped(run))
     refused = sum(attempt.status == 503 for attempt in load.attempts)
     run.require("some were answered 503, as there was no room", refused > 0, refused)
+
+
+def _rewritten_mb(run: Run) -> int:
+    """The size of the tables, each written anew: rows of before left room in their pages, which may be enough for the
+    whole load. It is done before they move, as it needs as much room again."""
+    size_bytes = 0
+    with psycopg.connect(run.system.database_url("payments"), autocommit=True) as payments:
+        for table in WRITTEN:
+            payments.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(table)))
+            size_bytes += payments.execute("SELECT pg_table_size(%s)", [table]).fetchone()[0]  # type: ignore[index]
+    return size_bytes // 1_000_000 + 1
 
 
 @contextmanager
@@ -128,8 +140,6 @@ def _tables_at(run: Run, folder: Path) -> Iterator[None]:
         server.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(str(folder)))
         try:
             _move(payments, "small")
-            for table in WRITTEN:  # rows of before left room in their pages, which may be enough for the whole load
-                payments.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(table)))
             yield
         finally:
             _move(payments, "pg_default")
