@@ -131,7 +131,7 @@ $(BIN)/uv:
 
 define install
 	@echo "remit: installing $$(grep -c '==' requirements/$(1).lock) packages from requirements/$(1).lock, and Remit itself, into $(VENV)"
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/$(1).lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(2) --require-hashes -r requirements/$(1).lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(PARTS:%=-e %)
 	@touch $@
 endef
@@ -139,6 +139,8 @@ endef
 $(RUN_READY): requirements/run.lock $(PARTS:%=%/pyproject.toml) | $(BIN)/uv
 	$(call install,run)
 
+# Compiled at once: tests start processes by the hundred, and where PYTHONDONTWRITEBYTECODE is set, as it is in many
+# containers, each of them would compile all that it imports.
 $(DEV_READY): requirements/dev.lock $(PARTS:%=%/pyproject.toml) | $(BIN)/uv
-	$(call install,dev)
+	$(call install,dev,--compile-bytecode)
 	@touch $(RUN_READY)
