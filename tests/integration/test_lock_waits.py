@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from common import db
+from common import context, db
 from common.db import Database, is_contended
+from tests.harness.proxy import Fault, Wire
 from tests.harness.servers import Servers, fresh_database
 
 pytestmark = pytest.mark.broker
@@ -73,3 +74,18 @@ def test_the_next_transaction_has_all_of_it_again(database: Database, url: str) 
         timer.start()
         record(database)
         timer.join()
+
+
+def test_a_slow_network_is_taken_for_a_lock_and_that_is_all(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "LOCK_WAIT_SECONDS", 1.0)
+    wire = Wire.to(url)
+    wire.fault = Fault(latency_seconds=0.1)  # each statement takes longer than what is told to the transaction
+    database = Database(wire.instead_of(url), is_confined=True)
+    try:
+        with context.confined("b1"):
+            record(database)
+        with database.read() as session:
+            assert session.scalar(text("SELECT number FROM receipts")) == 1
+    finally:
+        database.close()
+        wire.cut()

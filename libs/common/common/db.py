@@ -120,8 +120,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size, application_name)
         if is_confined:
+            _wait_once(self.engine)  # first: what _confine sends counts, too
             _confine(self.engine)
-            _wait_once(self.engine)
         # SQLite has one writer. A fair lock in the process beats its polling; other processes still meet
         # its own busy timeout.
         self._writer = threading.Lock() if self.is_sqlite else None
@@ -292,7 +292,9 @@ def _wait_once(engine: Engine) -> None:
         took = time.monotonic() - connection.info["asked_at"]
         if took >= shortest:
             left = connection.info["lock_seconds"] = max(shortest, connection.info["lock_seconds"] - took)
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{left * 1000:.0f}ms'")
+            # Past SQLAlchemy: on a slow network this takes as long, and would be told of itself without end.
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{left * 1000:.0f}ms'")
 
 
 def _sqlite_engine(url: str) -> Engine:
