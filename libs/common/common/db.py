@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -293,7 +293,7 @@ def _wait_once(engine: Engine) -> None:
         if took >= shortest:
             left = connection.info["lock_seconds"] = max(shortest, connection.info["lock_seconds"] - took)
             # Past SQLAlchemy: on a slow network this takes as long, and would be told of itself without end.
-            with connection.connection.cursor() as cursor:
+            with closing(connection.connection.cursor()) as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{left * 1000:.0f}ms'")
 
 
