@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import requests
 
-SECONDS = 10
+SECONDS = 30
 RETURN = "https://shop.test/back"
 CANCEL = "https://shop.test/canceled"
 PAYER = {"email": "ada@home.test", "first_name": "Ada", "last_name": "Byron"}

@@ -14,7 +14,7 @@ import stripe
 
 import sandbox
 
-SECONDS = 10
+SECONDS = 30
 RETURN = "https://shop.test/back"
 stripe.enable_telemetry = False
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.harness.embedded import Embedded
 
-WAIT_MS = 15_000
+WAIT_MS = 30_000
 SIZES = {"1440": (1440, 900), "390": (390, 844), "360": (360, 740)}
 WIDE = {"width": 1440, "height": 900}
 GOOD_CARD, DECLINED_CARD, ASKING_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0027 6000 3184"

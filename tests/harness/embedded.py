@@ -12,7 +12,7 @@ import requests
 
 from common.testing import eventually, free_port_base
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 30
 
 

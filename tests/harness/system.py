@@ -227,7 +227,7 @@ class System:
         return rabbit.depths(self.servers.broker.url)
 
     @staticmethod
-    def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    def eventually(check: Callable[[], Any], what: str, seconds: float = 60) -> Any:
         """Wait until `check` answers something true; its exceptions count as not yet."""
         deadline = time.monotonic() + seconds
         last: object = None

@@ -67,7 +67,7 @@ def pages(remit: Remit, service: str, path: str) -> list[dict[str, Any]]:
             return found
 
 
-def check_example(remit: Remit, made: dict[str, Any], times: int = 1, seconds: float = 60) -> None:
+def check_example(remit: Remit, made: dict[str, Any], times: int = 1, seconds: float = 120) -> None:
     """Every row a payment, every balance right to the cent, one receipt per payment, and a PDF that says so."""
     assert (made["count"], len(made["payments"])) == (200, 200)
     expected = Counter({ref: amount * times for ref, amount in example_balances().items()})

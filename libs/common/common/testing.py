@@ -170,7 +170,7 @@ def assert_like_sample(event: Event) -> None:
         assert same, f"{type(event).__name__}.{name} is {type(value).__name__}, the sample has {type(other).__name__}"
 
 
-def eventually(check: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+def eventually(check: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """Wait until `check` answers something true, and answer that."""
     deadline = time.monotonic() + seconds
     while True:
