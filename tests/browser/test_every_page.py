@@ -25,6 +25,7 @@ ASKED = {"assist.paid", "home.paid", "paypal.back", "payments.client", "payments
 # Only these may load anything of Stripe's; all others load what is ours.
 TAKE_CARDS = {"home.show", "home.cards", "assist.show", "client_settings.cards"}
 HINDERS = ("serious", "critical")
+SLOW_LINE = {"offline": False, "latency": 0, "downloadThroughput": 6_000, "uploadThroughput": -1}  # bytes per second
 WATCH_SHIFTS = """
 window.moved = 0;
 new PerformanceObserver(list => { for (const entry of list.getEntries()) window.moved += entry.value; })
@@ -118,6 +119,21 @@ def test_what_is_open_to_everybody(browser: Browser, remit: Embedded, facts: dic
         faults += [f"{path}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
     person.complaints.clear()  # the browser logs the 404
+    person.leave()
+
+
+def test_a_page_that_comes_in_pieces(browser: Browser, remit: Embedded, facts: dict[str, str]) -> None:
+    """It is first drawn when all of it is there: the columns of its table would move with each row."""
+    person = Person(browser, remit)
+    person.sign_in(remit.endpoints["staff"])
+    page = person.page
+    page.add_init_script(WATCH_SHIFTS)
+    address = f"{remit.url('portal')}/clients/{facts['client_id']}/balance"
+    page.goto(address)  # the stylesheet is kept, so that only the page is slow
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW_LINE)
+    page.goto(address)
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.moved") == 0
     person.leave()
 
 
