@@ -80,7 +80,8 @@ class Receipt(PaymentsModel):
     withdrawn by then is kept with it, so that an older revision can still be shown."""
 
     __tablename__ = "receipts"
-    __table_args__ = (Index("uq_receipts_number", "business_id", "number", "revision", unique=True),)
+    # The number first: PostgreSQL must not take this for a way from a payment to its receipt, which is the key's.
+    __table_args__ = (Index("uq_receipts_number", "number", "business_id", "revision", unique=True),)
 
     business_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     payment_id: Mapped[str] = mapped_column(String(64), primary_key=True)
