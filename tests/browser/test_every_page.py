@@ -132,8 +132,7 @@ def test_a_page_that_comes_in_pieces(browser: Browser, remit: Embedded, facts: d
     page.goto(address)  # the stylesheet is kept, so that only the page is slow
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW_LINE)
     page.goto(address)
-    page.wait_for_timeout(100)
-    assert page.evaluate("window.moved") == 0
+    assert _moved(page) == 0
     person.leave()
 
 
@@ -155,15 +154,19 @@ def _faults(page: Page, answer: Response, expected: int = 200) -> list[str]:
     calls = re.search(r'calls;desc="(\d+)"', answer.headers["server-timing"])
     if calls is None or int(calls[1]) > CALLS:
         found.append(f"made {calls and calls[1]} calls")
-    page.wait_for_timeout(100)
-    moved = page.evaluate("window.moved")
-    if moved > 0:
+    if (moved := _moved(page)) > 0:
         found.append(f"moved by {moved} after it was shown")
     found += _hindrances(page)
     if len(page.get_by_role("heading", level=1).all()) != 1:
         found.append("has not one first heading")
     found += _out_of_reach(page)
     return found
+
+
+def _moved(page: Page) -> float:
+    """By how much, as WATCH_SHIFTS saw it."""
+    page.wait_for_timeout(100)
+    return float(page.evaluate("window.moved"))
 
 
 def _hindrances(page: Page, rules: list[str] | None = None) -> list[str]:

@@ -170,10 +170,8 @@ def conduct(experiment: Experiment, stage: Stage, seed: int, *, quick: bool) -> 
 def _patiently(look: Callable[[], Seen], is_enough: Callable[[Seen], bool]) -> Seen:
     """Look, and again for some seconds until it is enough; twice at least, however long one look takes."""
     found = look()
-    deadline = time.monotonic() + CHECK_SECONDS
-    is_over = False
-    while not (is_enough(found) or is_over):
-        is_over = time.monotonic() > deadline
+    deadline = time.monotonic() + CHECK_SECONDS  # from the end of the first look: it may take longer than that
+    while not is_enough(found) and time.monotonic() < deadline:
         time.sleep(0.5)
         found = look()
     return found

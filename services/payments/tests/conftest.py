@@ -2,13 +2,26 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common import clock
 from common.events.billing import BusinessRegistered, ClientRegistered
 from common.testing import ServiceUnderTest
 
 B = "/v1/businesses/b1"
+
+
+def payment_row(**facts: Any) -> dict[str, Any]:
+    """A row of `payments` as recording one by hand writes it, for tests that write the table themselves; the facts
+    name its `payment_id`."""
+    return {
+        "business_id": "b1", "client_id": "ada", "client_name": "Ada", "amount_minor": 1, "refunded_minor": 0,
+        "refund_pending_minor": 0, "disputed_minor": 0, "currency": "USD", "method": "cash", "source": "manual",
+        "received_on": clock.today("UTC"), "recorded_at": clock.now(), "recorded_by_type": "staff",
+        "recorded_by_id": "s1", "recorded_by_name": "Sam", "receipt_revision": 1, **facts,
+    }  # fmt: skip
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text, update
 
-from common import clock, migrate, service
+from common import migrate, service
 from common.db import Database
 from common.testing import ServiceUnderTest
 from payments.models import Payment
-from services.payments.tests.conftest import B
+from services.payments.tests.conftest import B, payment_row
 
 SPELLINGS = ("12", "inv-000012", "INV-000012", "# 12")
 OTHERS = ("112", "INV-000120", "Lesson 12", None)
@@ -68,14 +68,8 @@ def test_what_was_recorded_before_is_found_on_postgresql(postgresql_url: str) ->
 
 def assert_the_migration_tidies(url: str) -> None:
     database, found = Database(url), service.find("payments")
-    old = {
-        "business_id": "b1", "client_id": "ada", "client_name": "Ada", "amount_minor": 1, "refunded_minor": 0,
-        "refund_pending_minor": 0, "disputed_minor": 0, "currency": "USD", "method": "cash", "source": "manual",
-        "received_on": clock.today("UTC"), "recorded_at": clock.now(), "recorded_by_type": "staff",
-        "recorded_by_id": "s1", "recorded_by_name": "Sam", "receipt_revision": 1,
-    }  # fmt: skip
     typed = ("INV-000012", "12", "Lesson 12", None)
-    rows = [{**old, "payment_id": f"p{n}", "invoice_number": number} for n, number in enumerate(typed)]
+    rows = [payment_row(payment_id=f"p{n}", invoice_number=number) for n, number in enumerate(typed)]
     with database.engine.begin() as connection:
         migrate.run(found, connection, ["core@head", "directory@head", "payments_0005"])
         connection.execute(insert(Payment), rows)
